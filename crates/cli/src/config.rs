@@ -1,0 +1,395 @@
+//! From what was typed, set and written to what holds.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rapid::{InitMode, Persona};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::args::Args;
+use crate::settings::{SETTINGS, Setting};
+
+/// Where variables are looked up, so that tests need not touch the process.
+pub(crate) trait Vars {
+    /// The value of a variable, if it is set and is text.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The variables of this process.
+#[derive(Debug)]
+pub(crate) struct ProcessVars;
+
+impl Vars for ProcessVars {
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// What holds.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) persona: Persona,
+    pub(crate) address: SocketAddr,
+    pub(crate) runtime_api_address: Option<SocketAddr>,
+    pub(crate) init: Option<InitMode>,
+    pub(crate) timeout: Duration,
+    pub(crate) init_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) queue: usize,
+    pub(crate) memory_mb: u32,
+    pub(crate) handler: Option<OsString>,
+    pub(crate) function_name: String,
+    pub(crate) function_version: String,
+    pub(crate) region: String,
+    pub(crate) account: Option<String>,
+    pub(crate) log_group: Option<String>,
+    pub(crate) log_stream: Option<String>,
+    pub(crate) log_level: LevelFilter,
+    pub(crate) log_json: bool,
+    pub(crate) threads: usize,
+    pub(crate) enable_init_caching: bool,
+}
+
+/// Where a value came from, for messages.
+#[derive(Clone, Debug)]
+enum Source {
+    Flag(&'static str),
+    Variable(&'static str),
+    File(PathBuf, &'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(key) => write!(f, "--{key}"),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
+            Self::File(path, key) => write!(f, "the key {key} in {}", path.display()),
+        }
+    }
+}
+
+/// Everything that is wrong, one line for each thing.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct ConfigError(pub(crate) Vec<String>);
+
+/// The configuration file that is read when none is named.
+const DEFAULT_FILE: &str = "rapid.toml";
+
+impl Config {
+    /// Brings flags, variables and the configuration file together.
+    ///
+    /// # Errors
+    /// All that is wrong at once, each with where it stands and what is allowed.
+    pub(crate) fn resolve(
+        args: &Args,
+        vars: &impl Vars,
+        program: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        let file = read_file(args.config.as_deref().map(Path::to_owned).or_else(|| {
+            vars.get("RAPID_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+        }))?;
+        let mut values = Values { args, vars, file, problems: Vec::new() };
+        let persona = values.read("compat", "aws or rie", |text| match text {
+            "aws" => Some(Persona::Aws),
+            "rie" => Some(Persona::Rie),
+            _ => None,
+        });
+        let persona = persona.unwrap_or_else(|| persona_of_program(program));
+        let default_level = match persona {
+            Persona::Aws => LevelFilter::WARN,
+            Persona::Rie => LevelFilter::INFO,
+        };
+        let default_address = SocketAddr::from(([0, 0, 0, 0], 8080));
+        let config = Self {
+            persona,
+            address: values.address("address").unwrap_or(default_address),
+            runtime_api_address: values.address("runtime-api-address"),
+            init: values.read("init", "eager or lazy", |text| match text {
+                "eager" => Some(InitMode::Eager),
+                "lazy" => Some(InitMode::Lazy),
+                _ => None,
+            }),
+            timeout: values.seconds("timeout", 1).unwrap_or(Duration::from_secs(300)),
+            init_timeout: values.seconds("init-timeout", 1).unwrap_or(Duration::from_secs(10)),
+            shutdown_timeout: values
+                .seconds("shutdown-timeout", 0)
+                .unwrap_or(Duration::from_secs(2)),
+            queue: values
+                .read("queue", "a whole number from 0", |text| text.parse().ok())
+                .unwrap_or(100),
+            memory_mb: values
+                .read("memory", "a whole number of MB from 1", |text| {
+                    text.parse().ok().filter(|mb| *mb > 0)
+                })
+                .unwrap_or(3008),
+            handler: values.text("handler").map(OsString::from),
+            function_name: values
+                .text("function-name")
+                .unwrap_or_else(|| "test_function".to_owned()),
+            function_version: values
+                .text("function-version")
+                .unwrap_or_else(|| "$LATEST".to_owned()),
+            region: values.text("region").unwrap_or_else(|| "us-east-1".to_owned()),
+            account: values.read("account-id", "twelve digits", |text| {
+                let digits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+                digits.then(|| text.to_owned())
+            }),
+            log_group: values.text("log-group"),
+            log_stream: values.text("log-stream"),
+            log_level: values
+                .read("log-level", "panic, fatal, error, warn, info, debug or trace", level)
+                .unwrap_or(default_level),
+            log_json: values
+                .read("log-format", "text or json", |text| match text {
+                    "text" => Some(false),
+                    "json" => Some(true),
+                    _ => None,
+                })
+                .unwrap_or(false),
+            threads: values
+                .read("threads", "a whole number from 1 to 64", |text| {
+                    text.parse().ok().filter(|threads| (1..=64).contains(threads))
+                })
+                .unwrap_or(1),
+            enable_init_caching: values
+                .read("enable-init-caching", "true or false", |text| match text {
+                    "true" | "1" => Some(true),
+                    "false" | "0" => Some(false),
+                    _ => None,
+                })
+                .unwrap_or(false),
+        };
+        if values.problems.is_empty() { Ok(config) } else { Err(ConfigError(values.problems)) }
+    }
+}
+
+/// Whose manners the binary has by its name.
+pub(crate) fn persona_of_program(program: Option<&Path>) -> Persona {
+    let name = program.and_then(Path::file_name).map(|name| name.to_string_lossy());
+    if name.is_some_and(|name| name.starts_with("aws-lambda-rie")) {
+        Persona::Rie
+    } else {
+        Persona::Aws
+    }
+}
+
+/// Looks values up and notes what is wrong with them.
+struct Values<'a, V> {
+    args: &'a Args,
+    vars: &'a V,
+    file: Option<(PathBuf, BTreeMap<&'static str, String>)>,
+    problems: Vec<String>,
+}
+
+impl<V: Vars> Values<'_, V> {
+    fn find(&self, setting: &Setting) -> Option<(String, Source)> {
+        if let Some(value) = self.args.flags.get(setting.key) {
+            return Some((value.clone(), Source::Flag(setting.key)));
+        }
+        let variables = std::iter::once(setting.env).chain(setting.also.iter().copied());
+        for name in variables {
+            // An empty variable says nothing: images and compose files set them by accident.
+            if let Some(value) = self.vars.get(name).filter(|value| !value.is_empty()) {
+                return Some((value, Source::Variable(name)));
+            }
+        }
+        let (path, keys) = self.file.as_ref()?;
+        let value = keys.get(setting.key)?;
+        Some((value.clone(), Source::File(path.clone(), setting.key)))
+    }
+
+    /// Parses a value; one that does not parse is a problem, and counts as absent.
+    fn read<T>(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
+        let (value, source) = self.find(setting)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.problems.push(format!("{source}: '{value}' is not {allowed}"));
+        }
+        parsed
+    }
+
+    fn text(&mut self, key: &str) -> Option<String> {
+        self.read(key, "text", |text| Some(text.to_owned()))
+    }
+
+    fn seconds(&mut self, key: &str, from: u32) -> Option<Duration> {
+        let allowed = format!("a whole number of seconds from {from}");
+        self.read(key, &allowed, |text| {
+            let seconds = text.parse::<u32>().ok().filter(|seconds| *seconds >= from)?;
+            Some(Duration::from_secs(seconds.into()))
+        })
+    }
+
+    fn address(&mut self, key: &str) -> Option<SocketAddr> {
+        let allowed = "a valid network address: an IP address and a port, as in 127.0.0.1:8080";
+        self.read(key, allowed, |text| {
+            text.strip_prefix("localhost:")
+                .map_or_else(|| text.parse(), |port| format!("127.0.0.1:{port}").parse())
+                .ok()
+        })
+    }
+}
+
+/// The emulator's names of levels; the two worst count as errors here.
+fn level(text: &str) -> Option<LevelFilter> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "panic" | "fatal" | "error" => LevelFilter::ERROR,
+        "warn" | "warning" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" => LevelFilter::TRACE,
+        _ => return None,
+    })
+}
+
+type File = (PathBuf, BTreeMap<&'static str, String>);
+
+fn read_file(named: Option<PathBuf>) -> Result<Option<File>, ConfigError> {
+    let (path, optional) = match named {
+        Some(path) => (path, false),
+        None => (PathBuf::from(DEFAULT_FILE), true),
+    };
+    let failed = |what: &dyn fmt::Display| {
+        Err(ConfigError(vec![format!("the configuration file {}: {what}", path.display())]))
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return failed(&error),
+    };
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => return failed(&error),
+    };
+    let mut keys = BTreeMap::new();
+    for (key, value) in &table {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+            let known: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+            return failed(&format!("the key {key} is unknown; known are {}", known.join(", ")));
+        };
+        let text = match value {
+            toml::Value::String(text) => text.clone(),
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(switch) => switch.to_string(),
+            toml::Value::Float(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Array(_)
+            | toml::Value::Table(_) => {
+                return failed(&format!("the key {key} takes a text, a number or true or false"));
+            }
+        };
+        keys.insert(setting.key, text);
+    }
+    Ok(Some((path, keys)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use clap::ColorChoice;
+
+    use super::*;
+
+    struct Given(Vec<(&'static str, String)>);
+
+    impl Vars for Given {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone())
+        }
+    }
+
+    fn resolve(line: &str, vars: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+        let words = line.split_whitespace().map(OsString::from);
+        let args = Args::parse(words, ColorChoice::Never).unwrap();
+        let given = Given(vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
+        Config::resolve(&args, &given, Path::new(line.split(' ').next().unwrap()).into())
+    }
+
+    #[test]
+    fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "timeout = 5\nmemory = \"256\"\nfunction-name = \"file\"").unwrap();
+        let path = file.path().to_str().unwrap();
+        let config = resolve(
+            "rapid --timeout 3 x",
+            &[("RAPID_CONFIG", path), ("RAPID_TIMEOUT", "4"), ("RAPID_MEMORY", "512")],
+        )
+        .unwrap();
+        assert_eq!(config.timeout, Duration::from_secs(3));
+        assert_eq!(config.memory_mb, 512);
+        assert_eq!(config.function_name, "file");
+        assert_eq!(config.queue, 100);
+    }
+
+    #[test]
+    fn the_emulators_variables_count_and_empty_ones_do_not() {
+        let config = resolve(
+            "rapid x",
+            &[
+                ("AWS_LAMBDA_FUNCTION_TIMEOUT", "7"),
+                ("AWS_LAMBDA_FUNCTION_HANDLER", "strong"),
+                ("_HANDLER", "weak"),
+                ("LOG_LEVEL", ""),
+                ("AWS_REGION", "eu-west-1"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.timeout, Duration::from_secs(7));
+        assert_eq!(config.handler, Some("strong".into()));
+        assert_eq!(config.log_level, LevelFilter::WARN);
+        assert_eq!(config.region, "eu-west-1");
+    }
+
+    #[test]
+    fn every_wrong_value_is_told_with_its_place_and_what_is_allowed() {
+        let error = resolve(
+            "rapid --address nowhere --queue=-- x",
+            &[("AWS_LAMBDA_FUNCTION_TIMEOUT", "0"), ("RAPID_MEMORY", "big")],
+        );
+        let error = error.unwrap_err().to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "--address: 'nowhere' is not a valid network address: an IP address and a port, \
+                 as in 127.0.0.1:8080",
+                "the environment variable AWS_LAMBDA_FUNCTION_TIMEOUT: '0' is not a whole number \
+                 of seconds from 1",
+                "--queue: '--' is not a whole number from 0",
+                "the environment variable RAPID_MEMORY: 'big' is not a whole number of MB from 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_binarys_name_and_a_flag_choose_the_manners() {
+        assert_eq!(resolve("rapid x", &[]).unwrap().persona, Persona::Aws);
+        let rie = resolve("/usr/local/bin/aws-lambda-rie x", &[]).unwrap();
+        assert_eq!(rie.persona, Persona::Rie);
+        assert_eq!(rie.log_level, LevelFilter::INFO);
+        assert_eq!(resolve("aws-lambda-rie --compat aws x", &[]).unwrap().persona, Persona::Aws);
+    }
+
+    #[test]
+    fn a_file_that_is_named_has_to_be_there_and_to_make_sense() {
+        let missing = resolve("rapid --config /nowhere/rapid.toml x", &[]).unwrap_err();
+        assert!(missing.to_string().contains("/nowhere/rapid.toml"), "{missing}");
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "tiemout = 5").unwrap();
+        let path = file.path().to_str().unwrap();
+        let unknown = resolve("rapid x", &[("RAPID_CONFIG", path)]).unwrap_err().to_string();
+        assert!(unknown.contains("the key tiemout is unknown; known are address,"), "{unknown}");
+    }
+}

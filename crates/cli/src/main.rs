@@ -1,0 +1,177 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod args;
+mod config;
+mod exit;
+mod invoke;
+mod logging;
+mod serve;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ColorChoice;
+use clap::error::ErrorKind;
+use rapid::{Builder, Console, Guard, Persona, RapidError, Reaping};
+
+use crate::args::{Args, Task};
+use crate::config::{Config, ConfigError, ProcessVars};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let program = words.first().map(Path::new);
+    let color = if logging::colored() { ColorChoice::Auto } else { ColorChoice::Never };
+    let args = match Args::parse(words.iter().cloned(), color) {
+        Ok(args) => args,
+        Err(error) => return leave(refuse(&error), persona_of(&words)),
+    };
+    let config = match Config::resolve(&args, &ProcessVars, program) {
+        Ok(config) => config,
+        Err(error) => return leave(complain(&error), persona_of(&words)),
+    };
+    logging::start(config.persona, config.log_level, config.log_json);
+    // While there is a single thread: the guard outlives rapid by the moment it takes to end the
+    // function's processes.
+    let guard = Guard::start()
+        .inspect_err(|error| {
+            tracing::warn!(%error, "processes would survive if rapid were killed");
+        })
+        .ok();
+    let persona = config.persona;
+    let exit = match runtime(config.threads) {
+        Ok(runtime) => runtime.block_on(run(args, config, guard)),
+        Err(error) => {
+            say(&format!("rapid: the async runtime cannot be started: {error}"), Exit::Internal)
+        }
+    };
+    leave(exit, persona)
+}
+
+/// The exit code, in the manner of the persona.
+fn leave(exit: Exit, persona: Persona) -> ExitCode {
+    match persona {
+        Persona::Aws => exit.into(),
+        Persona::Rie => exit.as_the_emulator().into(),
+    }
+}
+
+/// Whose manners a command line asks for that could not be understood as a whole.
+fn persona_of(words: &[OsString]) -> Persona {
+    let asked = words.windows(2).any(|pair| pair[0] == "--compat" && pair[1] == "rie")
+        || words.iter().any(|word| word == "--compat=rie");
+    if asked { Persona::Rie } else { config::persona_of_program(words.first().map(Path::new)) }
+}
+
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    if threads > 1 {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+    } else {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()
+    }
+}
+
+async fn run(args: Args, config: Config, guard: Option<Guard>) -> Exit {
+    if config.enable_init_caching {
+        tracing::warn!("--enable-init-caching has no effect yet: every initialisation runs");
+    }
+    match args.task {
+        Task::Serve => serve::run(args.command, config, guard).await,
+        Task::Invoke(invoke) => invoke::run(invoke, args.command, config, guard).await,
+    }
+}
+
+/// What every execution environment of this binary has in common.
+fn builder(
+    command: Vec<OsString>,
+    config: &Config,
+    guard: Option<Guard>,
+    console: Console,
+) -> Builder {
+    // What configures rapid is none of the function's business.
+    let own =
+        std::env::vars_os().filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"RAPID_"));
+    let mut builder = Builder::new()
+        .persona(config.persona)
+        .command(command)
+        .env(own)
+        .timeout(config.timeout)
+        .init_timeout(config.init_timeout)
+        .queue_limit(config.queue)
+        .memory_mb(config.memory_mb)
+        .function_name(&config.function_name)
+        .function_version(&config.function_version)
+        .region(&config.region)
+        .reaping(Reaping::All)
+        .console(console);
+    if let Some(init) = config.init {
+        builder = builder.init(init);
+    }
+    if let Some(handler) = &config.handler {
+        builder = builder.handler(handler);
+    }
+    if let Some(account) = &config.account {
+        builder = builder.account(account);
+    }
+    if let Some(log_group) = &config.log_group {
+        builder = builder.log_group(log_group);
+    }
+    if let Some(log_stream) = &config.log_stream {
+        builder = builder.log_stream(log_stream);
+    }
+    if let Some(guard) = guard {
+        builder = builder.guard(guard);
+    }
+    builder
+}
+
+/// Says why an execution environment could not be set up, and what to do about it.
+fn cannot_start(error: &RapidError) -> Exit {
+    let (advice, exit) = match error {
+        RapidError::Listen { api, .. } => {
+            let flag = if *api == "Runtime API" { "--runtime-api-address" } else { "--address" };
+            let advice = format!(
+                "Stop what listens there, or choose another address with {flag}; port 0 picks a \
+                 free port."
+            );
+            (advice, Exit::Listen)
+        }
+        RapidError::NotLoopback { .. } => {
+            ("Choose an address of loopback with --runtime-api-address.".to_owned(), Exit::Usage)
+        }
+        RapidError::BadName { .. } => ("Choose another value.".to_owned(), Exit::Usage),
+        RapidError::Supervisor(_) | RapidError::Output(_) | RapidError::CurrentDirectory(_) => {
+            (String::new(), Exit::Internal)
+        }
+    };
+    say(format!("rapid: {error}. {advice}").trim_end(), exit)
+}
+
+/// Shows what clap has to say: help and version on standard output, the rest as an error.
+fn refuse(error: &clap::Error) -> Exit {
+    // Nothing is left to be told when the terminal has gone.
+    let _ = error.print();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        Exit::Ok
+    } else {
+        Exit::Usage
+    }
+}
+
+fn complain(error: &ConfigError) -> Exit {
+    for problem in &error.0 {
+        say(&format!("rapid: {problem}"), Exit::Usage);
+    }
+    say("rapid: see `rapid --help`", Exit::Usage)
+}
+
+/// Writes a line to standard error and hands the exit code on.
+fn say(line: &str, exit: Exit) -> Exit {
+    // Nothing is left to be told when standard error has gone.
+    let _ = writeln!(std::io::stderr(), "{line}");
+    exit
+}

@@ -1,0 +1,283 @@
+//! The one table of settings: it feeds the parser, `--help`, the configuration file and
+//! `docs/configuration.md`.
+
+/// A setting, under every name it has.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its key in the configuration file, and its flag with `--` before it.
+    pub(crate) key: &'static str,
+    /// Its environment variable.
+    pub(crate) env: &'static str,
+    /// Further variables, asked in this order when the first is not set. An empty one counts as
+    /// not set.
+    pub(crate) also: &'static [&'static str],
+    /// A further flag: the emulator's name for it.
+    pub(crate) alias: Option<&'static str>,
+    /// What a value looks like; empty for a switch.
+    pub(crate) value: &'static str,
+    /// What holds when nothing is said, in words.
+    pub(crate) default: &'static str,
+    /// What it does.
+    pub(crate) help: &'static str,
+    /// Whether it means nothing to `rapid invoke`.
+    pub(crate) serve_only: bool,
+}
+
+/// Every setting, in the order in which `--help` shows them.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "address",
+        env: "RAPID_ADDRESS",
+        also: &["RUNTIME_INTERFACE_EMULATOR_ADDRESS"],
+        alias: Some("runtime-interface-emulator-address"),
+        value: "HOST:PORT",
+        default: "0.0.0.0:8080",
+        help: "Where the Invoke API listens; port 0 picks a free port and says which",
+        serve_only: true,
+    },
+    Setting {
+        key: "runtime-api-address",
+        env: "RAPID_RUNTIME_API_ADDRESS",
+        also: &[],
+        alias: None,
+        value: "HOST:PORT",
+        default: "127.0.0.1:9001; a free port for `rapid invoke`",
+        help: "Where the Runtime API listens; loopback only",
+        serve_only: false,
+    },
+    Setting {
+        key: "compat",
+        env: "RAPID_COMPAT",
+        also: &[],
+        alias: None,
+        value: "aws|rie",
+        default: "aws; rie when the binary is called aws-lambda-rie",
+        help: "Whose manners to have: the service's or the Runtime Interface Emulator's",
+        serve_only: false,
+    },
+    Setting {
+        key: "init",
+        env: "RAPID_INIT",
+        also: &[],
+        alias: None,
+        value: "eager|lazy",
+        default: "eager; lazy with --compat rie",
+        help: "Start the runtime right away, or with the first invocation",
+        serve_only: false,
+    },
+    Setting {
+        key: "timeout",
+        env: "RAPID_TIMEOUT",
+        also: &["AWS_LAMBDA_FUNCTION_TIMEOUT"],
+        alias: None,
+        value: "SECONDS",
+        default: "300",
+        help: "How long an invocation may take",
+        serve_only: false,
+    },
+    Setting {
+        key: "init-timeout",
+        env: "RAPID_INIT_TIMEOUT",
+        also: &[],
+        alias: None,
+        value: "SECONDS",
+        default: "10",
+        help: "How long an initialisation may take before it is tried again inside an invocation",
+        serve_only: false,
+    },
+    Setting {
+        key: "shutdown-timeout",
+        env: "RAPID_SHUTDOWN_TIMEOUT",
+        also: &[],
+        alias: None,
+        value: "SECONDS",
+        default: "2",
+        help: "How long a running invocation may go on after SIGTERM or SIGINT",
+        serve_only: false,
+    },
+    Setting {
+        key: "queue",
+        env: "RAPID_QUEUE",
+        also: &[],
+        alias: None,
+        value: "NUMBER",
+        default: "100",
+        help: "How many invocations may wait for their turn; more are answered with 429",
+        serve_only: true,
+    },
+    Setting {
+        key: "memory",
+        env: "RAPID_MEMORY",
+        also: &["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
+        alias: None,
+        value: "MB",
+        default: "3008",
+        help: "The memory that the function is told it has; it is not enforced",
+        serve_only: false,
+    },
+    Setting {
+        key: "handler",
+        env: "RAPID_HANDLER",
+        also: &["AWS_LAMBDA_FUNCTION_HANDLER", "_HANDLER"],
+        alias: None,
+        value: "NAME",
+        default: "the last of several words of the command",
+        help: "The function's handler, for the runtime",
+        serve_only: false,
+    },
+    Setting {
+        key: "function-name",
+        env: "RAPID_FUNCTION_NAME",
+        also: &["AWS_LAMBDA_FUNCTION_NAME"],
+        alias: None,
+        value: "NAME",
+        default: "test_function",
+        help: "The function's name; invokers may use any",
+        serve_only: false,
+    },
+    Setting {
+        key: "function-version",
+        env: "RAPID_FUNCTION_VERSION",
+        also: &["AWS_LAMBDA_FUNCTION_VERSION"],
+        alias: None,
+        value: "VERSION",
+        default: "$LATEST",
+        help: "The function's version",
+        serve_only: false,
+    },
+    Setting {
+        key: "region",
+        env: "RAPID_REGION",
+        also: &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        alias: None,
+        value: "REGION",
+        default: "us-east-1",
+        help: "The region, for ARNs and the function's environment",
+        serve_only: false,
+    },
+    Setting {
+        key: "account-id",
+        env: "RAPID_ACCOUNT_ID",
+        also: &["AWS_ACCOUNT_ID"],
+        alias: None,
+        value: "DIGITS",
+        default: "123456789012; 012345678912 with --compat rie",
+        help: "The account, for ARNs",
+        serve_only: false,
+    },
+    Setting {
+        key: "log-group",
+        env: "RAPID_LOG_GROUP",
+        also: &["AWS_LAMBDA_LOG_GROUP_NAME"],
+        alias: None,
+        value: "NAME",
+        default: "/aws/lambda/<function name>; /aws/lambda/Functions with --compat rie",
+        help: "The log group that the function is told of",
+        serve_only: false,
+    },
+    Setting {
+        key: "log-stream",
+        env: "RAPID_LOG_STREAM",
+        also: &["AWS_LAMBDA_LOG_STREAM_NAME"],
+        alias: None,
+        value: "NAME",
+        default: "dated and unique; $LATEST with --compat rie",
+        help: "The log stream that the function is told of",
+        serve_only: false,
+    },
+    Setting {
+        key: "log-level",
+        env: "RAPID_LOG_LEVEL",
+        also: &["LOG_LEVEL"],
+        alias: None,
+        value: "LEVEL",
+        default: "warn; info with --compat rie",
+        help: "What rapid itself logs: panic, fatal, error, warn, info, debug or trace",
+        serve_only: false,
+    },
+    Setting {
+        key: "log-format",
+        env: "RAPID_LOG_FORMAT",
+        also: &[],
+        alias: None,
+        value: "text|json",
+        default: "text",
+        help: "How rapid itself logs",
+        serve_only: false,
+    },
+    Setting {
+        key: "threads",
+        env: "RAPID_THREADS",
+        also: &[],
+        alias: None,
+        value: "NUMBER",
+        default: "1",
+        help: "How many threads serve; one is fastest for one function",
+        serve_only: false,
+    },
+    Setting {
+        key: "enable-init-caching",
+        env: "RAPID_ENABLE_INIT_CACHING",
+        also: &[],
+        alias: None,
+        value: "",
+        default: "false",
+        help: "Taken for the emulator's sake; initialisations are not cached yet, and it says so",
+        serve_only: false,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table in the documentation, made from the table above.
+    fn documented() -> String {
+        let mut table = String::from(
+            "| flag | variable | key in rapid.toml | default | meaning |\n|---|---|---|---|---|\n",
+        );
+        for setting in SETTINGS {
+            let value = if setting.value.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", setting.value.replace('|', "\\|"))
+            };
+            let mut flags = format!("`--{}{value}`", setting.key);
+            if let Some(alias) = setting.alias {
+                flags.push_str(&format!(", `--{alias}`"));
+            }
+            let mut variables = format!("`{}`", setting.env);
+            for also in setting.also {
+                variables.push_str(&format!(", `{also}`"));
+            }
+            table.push_str(&format!(
+                "| {flags} | {variables} | `{}` | {} | {} |\n",
+                setting.key, setting.default, setting.help
+            ));
+        }
+        table
+    }
+
+    #[test]
+    fn the_documentation_shows_this_very_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(
+            page.contains(&documented()),
+            "docs/configuration.md should hold:\n{}",
+            documented()
+        );
+    }
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let mut names: Vec<&str> = SETTINGS
+            .iter()
+            .flat_map(|s| [s.key, s.env].into_iter().chain(s.also.iter().copied()).chain(s.alias))
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

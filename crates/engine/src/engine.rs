@@ -1,0 +1,358 @@
+//! [`Engine`]: the one task that owns a sandbox.
+//!
+//! It waits in one place for a notice, a message or the deadline, feeds it to the pure machine,
+//! and carries out the effects without waiting. What takes time (starting and ending processes)
+//! runs in tracked tasks that report back as notices.
+
+mod effects;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use rapid_events::EventsApi;
+use rapid_interop::ports::{Health, InvokeAnswer, RuntimeRefusal, UploadOutcome};
+use rapid_interop::process::{Processes, Termination};
+use rapid_interop::{
+    ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
+    InvokeErrorTraceData, RuntimeRelease, ShutdownSuccess,
+};
+use rapid_lifecycle::{Caller, Effect, Input, Sandbox, Ticket};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Sleep};
+use tokio_util::task::TaskTracker;
+
+use crate::answer;
+use crate::clock::Clock;
+use crate::config::EngineConfig;
+use crate::handle::{EngineHandle, HealthCell, Shared, UploadToken};
+use crate::message::{HandleNotice, InvokeReply, Message, NextReply, Notice, UploadKind};
+use crate::report::Reporter;
+
+/// How many requests may wait for the engine. It handles them faster than they can be made; the
+/// bound only keeps a flood from growing.
+const MAILBOX: usize = 1024;
+
+/// How long to wait for tasks that watch processes once everything was stopped; only a process
+/// that survives SIGKILL can make them late.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
+/// Runs one execution environment.
+///
+/// Made by [`Engine::new`] and driven by [`Engine::run`], usually in a task of its own.
+pub struct Engine<P: Processes, E: EventsApi> {
+    sandbox: Sandbox,
+    clock: Clock,
+    config: EngineConfig,
+    processes: Arc<P>,
+    reporter: Reporter<E>,
+    /// The runtime process of the current generation, once it was started.
+    runtime: Option<P::Process>,
+    /// A launch is under way. Requests wait for it: a quick runtime may ask for its event before
+    /// its launch is known here, and what it has printed so far has to come first.
+    launching: bool,
+    invocations: BTreeMap<Ticket, Invocation>,
+    callers: BTreeMap<Caller, NextReply>,
+    /// The content that the step under way is about.
+    upload: Option<InvokeAnswer>,
+    init_error: Option<ErrorInvokeResponse>,
+    release: RuntimeRelease,
+    effects: Vec<Effect>,
+    mailbox: mpsc::Receiver<Message>,
+    handle_notices: mpsc::UnboundedReceiver<HandleNotice>,
+    handle_notices_sender: mpsc::UnboundedSender<HandleNotice>,
+    notices: mpsc::UnboundedReceiver<Notice<P::Process>>,
+    notices_sender: mpsc::UnboundedSender<Notice<P::Process>>,
+    generation: watch::Sender<Generation>,
+    init: watch::Sender<Option<Result<InitSuccess, InitFailure>>>,
+    closed: watch::Sender<Option<ShutdownSuccess>>,
+    health: Arc<HealthCell>,
+    tasks: TaskTracker,
+    finished: Option<ShutdownSuccess>,
+}
+
+impl<P: Processes, E: EventsApi> std::fmt::Debug for Engine<P, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("sandbox", &self.sandbox).finish_non_exhaustive()
+    }
+}
+
+/// An invocation that was taken in and has not ended.
+pub(crate) struct Invocation {
+    pub(crate) invoke: Arc<Invoke>,
+    /// `None` once the invoker was answered.
+    pub(crate) reply: Option<InvokeReply>,
+    pub(crate) produced_bytes: u64,
+    /// What the invoker was told when it was an error.
+    pub(crate) told: Option<ErrorInvokeResponse>,
+    pub(crate) trace: InvokeErrorTraceData,
+}
+
+impl<P: Processes, E: EventsApi> Engine<P, E> {
+    /// An engine in which nothing runs yet, and the handle to it.
+    pub fn new(config: EngineConfig, processes: P, events: E) -> (Self, EngineHandle) {
+        let clock = Clock::new();
+        let (mailbox_sender, mailbox) = mpsc::channel(MAILBOX);
+        let (handle_notices_sender, handle_notices) = mpsc::unbounded_channel();
+        let (notices_sender, notices) = mpsc::unbounded_channel();
+        let sandbox = Sandbox::new(config.policy);
+        let (generation, generation_seen) = watch::channel(sandbox.generation());
+        let (init, init_seen) = watch::channel(None);
+        let (closed, closed_seen) = watch::channel(None);
+        let health = Arc::new(HealthCell::default());
+        let handle = EngineHandle::new(Shared {
+            mailbox: mailbox_sender,
+            notices: handle_notices_sender.clone(),
+            clock,
+            generation: generation_seen,
+            init: init_seen,
+            closed: closed_seen,
+            health: Arc::clone(&health),
+            next_ticket: AtomicU64::new(1),
+            next_caller: AtomicU64::new(1),
+        });
+        let engine = Self {
+            sandbox,
+            clock,
+            reporter: Reporter::new(events, config.function.clone()),
+            config,
+            processes: Arc::new(processes),
+            runtime: None,
+            launching: false,
+            invocations: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            upload: None,
+            init_error: None,
+            release: RuntimeRelease::default(),
+            effects: Vec::new(),
+            mailbox,
+            handle_notices,
+            handle_notices_sender,
+            notices,
+            notices_sender,
+            generation,
+            init,
+            closed,
+            health,
+            tasks: TaskTracker::new(),
+            finished: None,
+        };
+        (engine, handle)
+    }
+
+    /// Runs until the execution environment has ended: after [`EngineHandle::shutdown`], or when
+    /// every handle was dropped.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the processes with it, without an orderly end.
+    pub async fn run(mut self) -> ShutdownSuccess {
+        let timer = tokio::time::sleep_until(Instant::now());
+        tokio::pin!(timer);
+        let mut orphaned = false;
+        while self.finished.is_none() {
+            let deadline = self.sandbox.deadline().map(|at| self.clock.instant(at));
+            rearm(timer.as_mut(), deadline);
+            tokio::select! {
+                biased;
+                () = &mut timer, if deadline.is_some() => self.drive(Input::Tick),
+                Some(notice) = self.notices.recv() => self.on_notice(notice),
+                Some(notice) = self.handle_notices.recv() => self.on_handle_notice(notice),
+                message = self.mailbox.recv(), if !orphaned && !self.launching => match message {
+                    Some(message) => self.on_message(message),
+                    None => {
+                        orphaned = true;
+                        self.drive(Input::Shutdown { deadline: self.clock.now() });
+                    }
+                },
+            }
+        }
+        self.tasks.close();
+        if tokio::time::timeout(LAST_TASKS, self.tasks.wait()).await.is_err() {
+            tracing::error!(tasks = self.tasks.len(), "gave up waiting for the last processes");
+        }
+        self.finished.unwrap_or(ShutdownSuccess { clean: false })
+    }
+
+    // --- In ----------------------------------------------------------------------------------
+
+    fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Start => self.drive(Input::Start),
+            Message::Invoke { ticket, invoke, reply } => {
+                let id = invoke.id.clone();
+                let invocation = Invocation {
+                    invoke,
+                    reply: Some(reply),
+                    produced_bytes: 0,
+                    told: None,
+                    trace: InvokeErrorTraceData::default(),
+                };
+                self.invocations.insert(ticket, invocation);
+                self.drive(Input::Arrive { ticket, id });
+            }
+            Message::Next { caller, from, reply } => {
+                if !self.release.is_settled() {
+                    let text = |value: &Option<_>| header_text(value.as_ref());
+                    self.release.observe(&text(&from.user_agent), &text(&from.features));
+                }
+                self.callers.insert(caller, reply);
+                let input = Input::Next { generation: from.generation, caller };
+                if let Err(refusal) = self.try_drive(input) {
+                    self.release_caller(caller, refusal);
+                }
+            }
+            Message::Begin { generation, id, kind, reply } => {
+                let input = match kind {
+                    UploadKind::Response => Input::BeginResponse { generation, id },
+                    UploadKind::Error => Input::BeginError { generation, id },
+                };
+                let begun = self.try_drive(input).and_then(|()| {
+                    let ticket = self.sandbox.reserved().ok_or(RuntimeRefusal::Internal)?;
+                    let notices = Some(self.handle_notices_sender.clone());
+                    Ok(UploadToken { notices, ticket, generation })
+                });
+                // A handler that has gone drops the token, which says so.
+                drop(reply.send(begun));
+            }
+            Message::Finish { ticket, generation, outcome, reply } => {
+                // A handler that has gone does not want to know.
+                drop(reply.send(self.finish(ticket, generation, outcome)));
+            }
+            Message::InitError { generation, error, reply } => {
+                let error_type = error.function_error.error_type.clone();
+                let earlier = self.init_error.replace(error);
+                let taken = self.try_drive(Input::InitError { generation, error_type });
+                if taken.is_err() {
+                    self.init_error = earlier;
+                }
+                // A handler that has gone does not want to know.
+                drop(reply.send(taken));
+            }
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice<P::Process>) {
+        match notice {
+            Notice::Launched(process) => {
+                self.launching = false;
+                self.watch(process.clone());
+                self.runtime = Some(process);
+                self.drive(Input::Launched);
+            }
+            Notice::LaunchFailed(error) => {
+                self.launching = false;
+                let hint = error.hint();
+                tracing::error!("the runtime could not be started: {error}; {hint}");
+                self.drive(Input::LaunchFailed { error });
+            }
+            Notice::Exited { generation, termination } => {
+                self.log_exit(generation, termination);
+                self.drive(Input::Exited { generation, termination });
+            }
+            Notice::Stopped { generation, clean } => {
+                if !clean {
+                    tracing::error!(%generation, "processes were still there after SIGKILL");
+                }
+                self.drive(Input::Stopped { generation, clean });
+            }
+        }
+    }
+
+    /// An exit that nobody asked for is worth a line; one at the end of a generation is not.
+    fn log_exit(&self, generation: Generation, termination: Termination) {
+        match self.sandbox.health() {
+            Health::Initializing => {
+                tracing::warn!("the runtime exited before it asked for an event: {termination}");
+            }
+            Health::Ready | Health::Invoking => {
+                tracing::warn!("the runtime exited: {termination}");
+            }
+            Health::Idle | Health::Resetting | Health::ShuttingDown => {
+                tracing::debug!(%generation, %termination, "the runtime process ended");
+            }
+        }
+    }
+
+    fn on_handle_notice(&mut self, notice: HandleNotice) {
+        match notice {
+            HandleNotice::InvokerGone(ticket) => self.drive(Input::Withdraw { ticket }),
+            HandleNotice::CallerGone(caller) => {
+                self.callers.remove(&caller);
+                self.sandbox.retain_parked(|parked| *parked != caller);
+            }
+            HandleNotice::Undelivered { ticket, generation } => {
+                self.drive(Input::Vanished { ticket, generation });
+            }
+            HandleNotice::UploadDropped { ticket, generation } => {
+                let outcome = UploadOutcome::Truncated;
+                if let Err(error) = self.finish(ticket, generation, outcome) {
+                    tracing::debug!(%error, "an abandoned upload had nobody to tell");
+                }
+            }
+            HandleNotice::Shutdown { deadline } => self.drive(Input::Shutdown { deadline }),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        ticket: Ticket,
+        generation: Generation,
+        outcome: UploadOutcome,
+    ) -> Result<(), InteropError> {
+        let (end, content, trace) = answer::of_upload(outcome);
+        self.upload = content;
+        let step = self.try_drive(Input::Finish { ticket, generation, end });
+        self.upload = None;
+        if let Some(invocation) = self.invocations.get_mut(&ticket) {
+            invocation.trace = trace;
+        }
+        step.map_err(|refusal| match refusal {
+            RuntimeRefusal::InvalidStateTransition { .. } => InteropError::ResponseSent,
+            RuntimeRefusal::InvalidRequestId => InteropError::InvalidInvokeId,
+            RuntimeRefusal::TooManyIdleRuntimes | RuntimeRefusal::Internal => {
+                InteropError::InternalPlatformError
+            }
+        })
+    }
+
+    // --- Step --------------------------------------------------------------------------------
+
+    /// Feeds an input that the machine never refuses.
+    fn drive(&mut self, input: Input) {
+        if let Err(refusal) = self.try_drive(input) {
+            tracing::error!(%refusal, "the lifecycle refused what it must accept");
+        }
+    }
+
+    fn try_drive(&mut self, input: Input) -> Result<(), RuntimeRefusal> {
+        let before = self.sandbox.health();
+        let mut effects = std::mem::take(&mut self.effects);
+        let stepped = self.sandbox.step(self.clock.now(), input, &mut effects);
+        let after = self.sandbox.health();
+        if before != after {
+            tracing::debug!(from = before.as_str(), to = after.as_str(), "the sandbox moved on");
+            self.health.set(after);
+        }
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        self.effects = effects;
+        self.follow_generation();
+        stepped
+    }
+}
+
+/// Moves the timer only when it would ring too late: ringing early costs one spurious look, and
+/// moving it with every invocation would cost more.
+fn rearm(timer: std::pin::Pin<&mut Sleep>, deadline: Option<Instant>) {
+    if let Some(deadline) = deadline
+        && (timer.is_elapsed() || deadline < timer.deadline())
+    {
+        timer.reset(deadline);
+    }
+}
+
+fn header_text(value: Option<&http::HeaderValue>) -> String {
+    value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod answer;
+mod clock;
+mod config;
+mod engine;
+mod handle;
+mod message;
+mod report;
+
+pub use clock::Clock;
+pub use config::{EngineConfig, FunctionInfo};
+pub use engine::Engine;
+pub use handle::{EngineHandle, EngineReceipt, EngineUpload};

@@ -1,0 +1,87 @@
+//! What reaches the engine: one closed list of requests, one of notices.
+
+use std::sync::Arc;
+
+use rapid_interop::ports::{
+    InvokeAnswer, InvokeRefusal, NextEvent, RuntimeCaller, RuntimeRefusal, UploadOutcome,
+};
+use rapid_interop::process::{LaunchError, Termination};
+use rapid_interop::{ErrorInvokeResponse, Generation, InteropError, Invoke, Mono, RequestId};
+use rapid_lifecycle::{Caller, Ticket};
+use tokio::sync::oneshot;
+
+use crate::handle::{EngineReceipt, UploadToken};
+
+/// The invoker's end of an invocation.
+pub(crate) type InvokeReply = oneshot::Sender<Result<InvokeAnswer, InvokeRefusal>>;
+/// The runtime's end of a parked call.
+pub(crate) type NextReply = oneshot::Sender<Result<NextEvent<EngineReceipt>, RuntimeRefusal>>;
+
+/// A request; the mailbox for these is bounded, so a sender may have to wait.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Initialise now.
+    Start,
+    /// Run an invocation.
+    Invoke { ticket: Ticket, invoke: Arc<Invoke>, reply: InvokeReply },
+    /// The runtime asks for an event.
+    Next { caller: Caller, from: RuntimeCaller, reply: NextReply },
+    /// The runtime begins to send a response or an error.
+    Begin {
+        generation: Generation,
+        id: RequestId,
+        kind: UploadKind,
+        reply: oneshot::Sender<Result<UploadToken, RuntimeRefusal>>,
+    },
+    /// A response or error is in, or has come to nothing.
+    Finish {
+        ticket: Ticket,
+        generation: Generation,
+        outcome: UploadOutcome,
+        reply: oneshot::Sender<Result<(), InteropError>>,
+    },
+    /// The runtime reports that it cannot initialise.
+    InitError {
+        generation: Generation,
+        error: ErrorInvokeResponse,
+        reply: oneshot::Sender<Result<(), RuntimeRefusal>>,
+    },
+}
+
+/// Which of the two routes an upload came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UploadKind {
+    /// `/response`.
+    Response,
+    /// `/error`.
+    Error,
+}
+
+/// Something that happened. Notices are never refused and never waited for: each sender sends at
+/// most one for every request or process, which bounds them.
+#[derive(Debug)]
+pub(crate) enum Notice<P> {
+    /// The runtime process was started.
+    Launched(P),
+    /// It could not be started.
+    LaunchFailed(LaunchError),
+    /// It ended.
+    Exited { generation: Generation, termination: Termination },
+    /// Everything of a generation is gone.
+    Stopped { generation: Generation, clean: bool },
+}
+
+/// What a handle or the tokens it gave out noticed.
+#[derive(Debug)]
+pub(crate) enum HandleNotice {
+    /// An invoker hung up before it was answered.
+    InvokerGone(Ticket),
+    /// A parked caller hung up.
+    CallerGone(Caller),
+    /// An event was given to a caller that never got it.
+    Undelivered { ticket: Ticket, generation: Generation },
+    /// An upload was abandoned.
+    UploadDropped { ticket: Ticket, generation: Generation },
+    /// Everything is to end.
+    Shutdown { deadline: Mono },
+}

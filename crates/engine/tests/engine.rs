@@ -1,0 +1,472 @@
+//! The engine with processes that are only played, on a clock that the tests turn.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use rapid_engine::{Engine, EngineConfig, EngineHandle, EngineReceipt, FunctionInfo};
+use rapid_events::{EventsApi, InitReportData, InvokeStartData, ReportData};
+use rapid_fatal_error::ErrorType;
+use rapid_interop::ports::{
+    Failure, Health, InvokeAnswer, InvokePort, InvokeRefusal, NextEvent, Receipt as _,
+    RuntimeCaller, RuntimePort, RuntimeRefusal, Upload as _, UploadOutcome,
+};
+use rapid_interop::process::{
+    Launch, LaunchError, Process, Processes, StopPlan, StopReport, Termination,
+};
+use rapid_interop::{
+    ErrorInvokeResponse, FunctionError, Generation, Invoke, InvokeResponseHeaders, Mono, RequestId,
+    Shutdown, StreamableInvokeResponse,
+};
+use rapid_lifecycle::Policy;
+use rapid_lifecycle::bootstrap::Bootstrap;
+use tokio::sync::watch;
+
+// --- The played processes ------------------------------------------------------------------------
+
+/// Launches [`FakeProcess`]es and remembers them.
+#[derive(Clone, Default)]
+struct FakeProcesses {
+    launched: Arc<Mutex<Vec<FakeProcess>>>,
+    fail_with: Arc<Mutex<Option<LaunchError>>>,
+}
+
+#[derive(Clone)]
+struct FakeProcess {
+    launch: Arc<Launch>,
+    end: watch::Sender<Option<Termination>>,
+    stops: Arc<Mutex<Vec<StopPlan>>>,
+}
+
+impl FakeProcess {
+    fn exit(&self, termination: Termination) {
+        self.end.send_replace(Some(termination));
+    }
+}
+
+impl Processes for FakeProcesses {
+    type Process = FakeProcess;
+
+    async fn launch(&self, launch: Launch) -> Result<FakeProcess, LaunchError> {
+        if let Some(error) = self.fail_with.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let process = FakeProcess {
+            launch: Arc::new(launch),
+            end: watch::channel(None).0,
+            stops: Arc::default(),
+        };
+        self.launched.lock().unwrap().push(process.clone());
+        Ok(process)
+    }
+}
+
+impl Process for FakeProcess {
+    fn exited(&self) -> impl Future<Output = Termination> + Send {
+        let mut end = self.end.subscribe();
+        async move { end.wait_for(Option::is_some).await.unwrap().unwrap() }
+    }
+
+    async fn stop(&self, plan: StopPlan) -> StopReport {
+        self.stops.lock().unwrap().push(plan);
+        self.end.send_if_modified(|end| {
+            let ends = end.is_none();
+            *end = end.or(Some(Termination::Signaled(9)));
+            ends
+        });
+        StopReport { clean: true }
+    }
+
+    fn drain_output(&self) {}
+
+    fn peak_memory(&self) -> u64 {
+        10 * 1024 * 1024 + 1
+    }
+}
+
+/// Remembers what it was told, as one word a line.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl EventsApi for Told {
+    fn send_init_report(&self, data: InitReportData) {
+        self.0.lock().unwrap().push(format!("init {}", data.status.as_str()));
+    }
+    fn send_invoke_start(&self, data: InvokeStartData) {
+        self.0.lock().unwrap().push(format!("start {}", data.request_id));
+    }
+    fn send_report(&self, data: ReportData) {
+        // Without a process there is nothing to measure.
+        assert!(matches!(data.metrics.max_memory_used_mb, 0 | 11));
+        let status = data.status.as_str();
+        self.0.lock().unwrap().push(format!("report {} {status}", data.request_id));
+    }
+}
+
+// --- The world -----------------------------------------------------------------------------------
+
+struct World {
+    handle: EngineHandle,
+    processes: FakeProcesses,
+    told: Told,
+    engine: tokio::task::JoinHandle<rapid_interop::ShutdownSuccess>,
+}
+
+impl World {
+    fn new(policy: Policy) -> Self {
+        let processes = FakeProcesses::default();
+        let told = Told::default();
+        let config = EngineConfig {
+            policy,
+            bootstrap: Bootstrap::from_words(vec!["./bootstrap".into()], "/".into()),
+            runtime_env: vec![("A".into(), "b".into())],
+            function: FunctionInfo { name: "f".into(), ..FunctionInfo::default() },
+        };
+        let (engine, handle) = Engine::new(config, processes.clone(), told.clone());
+        Self { handle, processes, told, engine: tokio::spawn(engine.run()) }
+    }
+
+    /// Starts an invocation in a task of its own.
+    fn invoke(&self, id: &str) -> tokio::task::JoinHandle<Result<InvokeAnswer, InvokeRefusal>> {
+        let handle = self.handle.clone();
+        let invoke = invocation(id);
+        tokio::spawn(async move { handle.invoke(invoke).await })
+    }
+
+    async fn next(&self) -> Result<NextEvent<EngineReceipt>, RuntimeRefusal> {
+        self.handle.next(caller(self.handle.generation())).await
+    }
+
+    /// Plays the runtime for one event: takes it and answers with `body`.
+    async fn serve(&self, body: &'static str) -> Arc<Invoke> {
+        let event = self.next().await.unwrap();
+        event.receipt.settle();
+        let id = event.invoke.id.as_str().to_owned();
+        let upload = self.handle.begin_response(self.handle.generation(), &id).await.unwrap();
+        upload.finish(UploadOutcome::Response(response(body))).await.unwrap();
+        event.invoke
+    }
+
+    fn last_process(&self) -> FakeProcess {
+        self.processes.launched.lock().unwrap().last().unwrap().clone()
+    }
+
+    async fn until(&self, what: impl Fn(&Self) -> bool) {
+        for _ in 0..1000 {
+            if what(self) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never happened; told {:?}", self.told.0.lock().unwrap());
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.0.lock().unwrap().clone()
+    }
+}
+
+fn invocation(id: &str) -> Invoke {
+    Invoke {
+        id: RequestId::parse(id).unwrap(),
+        trace_id: HeaderValue::from_static("Root=1"),
+        tenant_id: None,
+        invoked_function_arn: HeaderValue::from_static("arn"),
+        cognito_identity: None,
+        client_context: None,
+        content_type: None,
+        payload: Bytes::from(format!("payload of {id}")),
+        response_mode: rapid_interop::InvokeResponseMode::default(),
+        received: Mono::default(),
+        request_read_time: Duration::ZERO,
+    }
+}
+
+fn caller(generation: Generation) -> RuntimeCaller {
+    RuntimeCaller {
+        generation,
+        user_agent: Some(HeaderValue::from_static("fake/1.0")),
+        features: None,
+    }
+}
+
+fn response(body: &'static str) -> StreamableInvokeResponse {
+    StreamableInvokeResponse {
+        headers: InvokeResponseHeaders::default(),
+        payload: Bytes::from_static(body.as_bytes()),
+    }
+}
+
+fn body(answer: Result<InvokeAnswer, InvokeRefusal>) -> String {
+    let payload = match answer.unwrap() {
+        InvokeAnswer::Response(response) => response.payload,
+        InvokeAnswer::Failed(_, error) => error.payload,
+    };
+    String::from_utf8(payload.to_vec()).unwrap()
+}
+
+fn failure(answer: Result<InvokeAnswer, InvokeRefusal>) -> Failure {
+    match answer.unwrap() {
+        InvokeAnswer::Failed(failure, _) => failure,
+        InvokeAnswer::Response(response) => panic!("a response came: {response:?}"),
+    }
+}
+
+static ANSWER: &str = "answer";
+
+// --- Tests ---------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_runtime_gets_the_invokers_very_bytes_and_the_invoker_the_runtimes() {
+    let world = World::new(Policy::default());
+    let invoke = invocation("a");
+    let sent = invoke.payload.as_ptr();
+    let handle = world.handle.clone();
+    let answered = tokio::spawn(async move { handle.invoke(invoke).await });
+    let got = world.serve(ANSWER).await;
+    assert_eq!(got.payload.as_ptr(), sent, "the payload was copied on its way to the runtime");
+    let InvokeAnswer::Response(response) = answered.await.unwrap().unwrap() else {
+        panic!("an error came")
+    };
+    assert_eq!(response.payload.as_ptr(), ANSWER.as_ptr(), "the response was copied");
+    let launch = world.last_process().launch;
+    assert_eq!((launch.name.as_str(), launch.env.len()), ("runtime-1", 1));
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn invocations_run_one_after_the_other_in_order_of_arrival() {
+    let world = World::new(Policy::default());
+    let answers: Vec<_> = ["a", "b", "c"].map(|id| world.invoke(id)).into_iter().collect();
+    for expected in ["a", "b", "c"] {
+        let event = world.serve("ok").await;
+        assert_eq!(event.id.as_str(), expected);
+    }
+    for answer in answers {
+        assert_eq!(body(answer.await.unwrap()), "ok");
+    }
+    // The last one ends when the runtime asks again.
+    let generation = world.handle.generation();
+    let handle = world.handle.clone();
+    let parked = tokio::spawn(async move { handle.next(caller(generation)).await.is_ok() });
+    world.until(|world| world.told().len() == 7).await;
+    assert_eq!(
+        world.told(),
+        [
+            "init success",
+            "start a",
+            "report a success",
+            "start b",
+            "report b success",
+            "start c",
+            "report c success"
+        ]
+    );
+    parked.abort();
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_invoker_that_leaves_the_queue_is_withdrawn_and_never_runs() {
+    let world = World::new(Policy { queue_limit: 1, ..Policy::default() });
+    let first = world.invoke("a");
+    let event = world.next().await.unwrap();
+    event.receipt.settle();
+    let leaver = world.invoke("leaver");
+    tokio::task::yield_now().await;
+    assert_eq!(
+        world.handle.invoke(invocation("refused")).await.unwrap_err(),
+        InvokeRefusal::TooManyRequests
+    );
+    leaver.abort();
+    assert!(leaver.await.is_err());
+    let last = world.invoke("b");
+    tokio::task::yield_now().await;
+    let upload = world.handle.begin_response(world.handle.generation(), "a").await.unwrap();
+    upload.finish(UploadOutcome::Response(response("first"))).await.unwrap();
+    assert_eq!(body(first.await.unwrap()), "first");
+    assert_eq!(world.serve("second").await.id.as_str(), "b");
+    assert_eq!(body(last.await.unwrap()), "second");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_event_whose_caller_vanished_goes_to_the_next_caller() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    let lost = world.next().await.unwrap();
+    drop(lost);
+    assert_eq!(world.serve("kept").await.id.as_str(), "a");
+    assert_eq!(body(answer.await.unwrap()), "kept");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_parked_caller_that_hung_up_is_passed_over() {
+    let world = World::new(Policy::default());
+    world.handle.start().await;
+    let generation = world.handle.generation();
+    let handle = world.handle.clone();
+    let leaver = tokio::spawn(async move { handle.next(caller(generation)).await });
+    world.until(|world| world.handle.health() == Health::Ready).await;
+    leaver.abort();
+    assert!(leaver.await.is_err());
+    let answer = world.invoke("a");
+    assert_eq!(world.serve("ok").await.id.as_str(), "a");
+    assert_eq!(body(answer.await.unwrap()), "ok");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_abandoned_upload_counts_as_truncated() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    world.next().await.unwrap().receipt.settle();
+    let upload = world.handle.begin_response(world.handle.generation(), "a").await.unwrap();
+    drop(upload);
+    assert_eq!(failure(answer.await.unwrap()), Failure::Truncated);
+    let second = world.invoke("b");
+    world.serve("fine").await;
+    assert_eq!(body(second.await.unwrap()), "fine");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_timeout_answers_the_invoker_and_the_next_invocation_gets_a_new_runtime() {
+    let limit = Duration::from_secs(3);
+    let world = World::new(Policy { function_timeout: limit, ..Policy::default() });
+    let answer = world.invoke("a");
+    let event = world.next().await.unwrap();
+    event.receipt.settle();
+    let generation = world.handle.generation();
+    let before = tokio::time::Instant::now();
+    assert_eq!(failure(answer.await.unwrap()), Failure::Timeout { limit });
+    assert_eq!(before.elapsed().as_secs(), 3);
+    world.until(|world| world.handle.generation() > generation).await;
+    // The old generation's upload is refused, and so are its calls for events.
+    assert_eq!(
+        world.handle.begin_response(generation, "a").await.unwrap_err(),
+        RuntimeRefusal::InvalidRequestId
+    );
+    assert!(world.handle.next(caller(generation)).await.is_err());
+    let second = world.invoke("b");
+    world.serve("recovered").await;
+    assert_eq!(body(second.await.unwrap()), "recovered");
+    assert_eq!(world.last_process().launch.name, "runtime-2");
+    assert!(world.told().contains(&"report a timeout".to_owned()), "{:?}", world.told());
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_exit_is_answered_in_the_words_of_the_service_and_only_once() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    world.next().await.unwrap().receipt.settle();
+    world.last_process().exit(Termination::Exited(3));
+    let text = body(answer.await.unwrap());
+    assert_eq!(
+        text,
+        r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: a Error: Runtime exited with error: exit status 3"}"#
+    );
+    world.until(|world| world.told().contains(&"report a error".to_owned())).await;
+    assert_eq!(world.last_process().stops.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_failed_first_initialisation_is_tried_once_more_inside_the_invocation() {
+    let world = World::new(Policy::default());
+    let error = LaunchError::NotFound { path: "./bootstrap".into() };
+    *world.processes.fail_with.lock().unwrap() = Some(error.clone());
+    assert_eq!(failure(world.invoke("a").await.unwrap()), Failure::Launch(error));
+    world.until(|world| world.told().contains(&"report a error".to_owned())).await;
+    let told = world.told();
+    assert_eq!(told, ["init error", "init error", "start a", "report a error"]);
+    *world.processes.fail_with.lock().unwrap() = None;
+    let second = world.invoke("b");
+    world.serve("there it is").await;
+    assert_eq!(body(second.await.unwrap()), "there it is");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn what_the_runtime_reports_of_its_initialisation_is_what_the_invoker_gets() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    for attempt in 0..2 {
+        world.until(|w| w.processes.launched.lock().unwrap().len() == attempt + 1).await;
+        let report = ErrorInvokeResponse {
+            headers: InvokeResponseHeaders::default(),
+            payload: Bytes::from_static(b"{\"why\":1}"),
+            function_error: FunctionError {
+                error_type: ErrorType::from_runtime("Runtime.Broken"),
+                message: String::new(),
+            },
+        };
+        let generation = world.handle.generation();
+        world.handle.init_error(generation, report.clone()).await.unwrap();
+        assert!(world.handle.init_error(generation, report).await.is_err());
+        world.last_process().exit(Termination::Exited(1));
+        world.until(|w| w.handle.generation() > generation).await;
+    }
+    let answer = answer.await.unwrap();
+    assert_eq!(body(answer.clone()), "{\"why\":1}");
+    assert_eq!(failure(answer), Failure::InitReported);
+    assert!(world.handle.initialized().await.unwrap().is_err());
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_shutdown_lets_the_running_invocation_finish_and_releases_every_parked_caller() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    world.next().await.unwrap().receipt.settle();
+    let waiting = world.invoke("b");
+    tokio::task::yield_now().await;
+    let handle = world.handle.clone();
+    let budget = Duration::from_secs(2);
+    let shutdown = tokio::spawn(async move { handle.shutdown(Shutdown { budget }).await });
+    assert_eq!(waiting.await.unwrap().unwrap_err(), InvokeRefusal::ShuttingDown);
+    let generation = world.handle.generation();
+    let upload = world.handle.begin_response(generation, "a").await.unwrap();
+    upload.finish(UploadOutcome::Response(response("in time"))).await.unwrap();
+    assert_eq!(body(answer.await.unwrap()), "in time");
+    let parked = world.handle.next(caller(generation)).await;
+    assert!(matches!(parked, Err(RuntimeRefusal::InvalidStateTransition { .. })), "{parked:?}");
+    assert!(shutdown.await.unwrap().clean);
+    assert!(world.engine.await.unwrap().clean);
+    world.handle.ended(generation).await;
+    assert_eq!(
+        world.handle.invoke(invocation("late")).await.unwrap_err(),
+        InvokeRefusal::ShuttingDown
+    );
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_shutdown_answers_an_invocation_that_does_not_finish_in_time() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    world.next().await.unwrap().receipt.settle();
+    let handle = world.handle.clone();
+    let budget = Duration::from_secs(2);
+    let shutdown = tokio::spawn(async move { handle.shutdown(Shutdown { budget }).await });
+    let before = tokio::time::Instant::now();
+    assert_eq!(failure(answer.await.unwrap()), Failure::Shutdown);
+    assert_eq!(before.elapsed().as_secs(), 2);
+    assert!(shutdown.await.unwrap().clean);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_engine_without_handles_ends_its_processes_and_itself() {
+    let world = World::new(Policy::default());
+    world.handle.start().await;
+    world.until(|world| !world.processes.launched.lock().unwrap().is_empty()).await;
+    let World { handle, processes, engine, .. } = world;
+    drop(handle);
+    assert!(engine.await.unwrap().clean);
+    let launched = processes.launched.lock().unwrap();
+    assert_eq!(launched[0].stops.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_release_is_taken_from_the_runtimes_own_words() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    world.serve("ok").await;
+    assert_eq!(body(answer.await.unwrap()), "ok");
+    let success = world.handle.initialized().await.unwrap().unwrap();
+    assert_eq!(success.runtime_release, "fake/1.0");
+}

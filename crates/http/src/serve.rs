@@ -1,0 +1,139 @@
+//! [`serve`]: accepts connections and ends them in order.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+/// How long a connection may take to write its last answer once it has to end.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How long to wait before accepting again when the process is out of file descriptors.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+
+/// What a listener puts up with.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest request head, in bytes; it also bounds how much is read at once.
+    pub head: usize,
+    /// How long a client may take to send a request head, idle time between requests included.
+    /// `None`: for ever.
+    pub head_timeout: Option<Duration>,
+}
+
+/// Serves connections from `listener` until `stop` is cancelled, then lets those that are open
+/// finish their request, at most for `grace`.
+///
+/// `accept` is called once for every connection. It returns the service that answers on it, and a
+/// future that resolves when the connection has to end although nobody asked the server to stop.
+///
+/// # Cancel safety
+/// Dropping the future stops accepting; open connections go on in their tasks.
+pub async fn serve<A, S, E, B>(
+    listener: TcpListener,
+    limits: Limits,
+    stop: CancellationToken,
+    grace: Duration,
+    accept: A,
+) where
+    A: Fn() -> (S, E),
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    E: Future<Output = ()> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let connections = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    pause_after(&error).await;
+                    continue;
+                }
+            },
+        };
+        let (service, end) = accept();
+        connections.spawn(connection(stream, limits, stop.clone(), service, end));
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections were still busy at the end");
+    }
+}
+
+/// A peer that vanished between connect and accept is no reason to wait; a lack of descriptors is.
+async fn pause_after(error: &io::Error) {
+    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    tracing::warn!(%error, "could not accept a connection; trying again");
+    tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+}
+
+async fn connection<S, E, B>(
+    stream: TcpStream,
+    limits: Limits,
+    stop: CancellationToken,
+    service: S,
+    end: E,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    E: Future<Output = ()> + Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "could not set TCP_NODELAY");
+    }
+    let mut builder = http1::Builder::new();
+    builder.title_case_headers(true).max_buf_size(limits.head);
+    if let Some(timeout) = limits.head_timeout {
+        builder.timer(TokioTimer::new()).header_read_timeout(timeout);
+    }
+    let connection =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        biased;
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = end => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(LAST_WORDS, connection).await {
+                Ok(served) => served,
+                // Whoever is still sending or reading now is cut off.
+                Err(_) => Ok(()),
+            }
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod done;
+pub mod error;
+pub mod id;
+pub mod invoke;
+pub mod limits;
+pub mod message;
+pub mod metrics;
+pub mod mode;
+pub mod ports;
+pub mod process;
+pub mod release;
+pub mod time;
+
+pub use done::{Done, DoneFail, DoneMetadata, DoneMetadataMetricsDimensions};
+pub use error::{ErrorInvokeResponse, ErrorResponseTooLarge, FunctionError, InteropError};
+pub use id::{Generation, RequestId, TenantId};
+pub use invoke::{
+    CognitoIdentity, Invoke, InvokeErrorTraceData, InvokeResponseHeaders, StreamableInvokeResponse,
+};
+pub use limits::MAX_PAYLOAD_SIZE;
+pub use message::{
+    InitFailure, InitSuccess, InvokeFailure, InvokeSuccess, ResetReason, RuntimeInfo, Shutdown,
+    ShutdownSuccess,
+};
+pub use metrics::{InvokeMetrics, ResponseMetrics};
+pub use mode::{FunctionResponseMode, InitPhase, InitType, InvokeResponseMode, ResponseMode};
+pub use release::RuntimeRelease;
+pub use time::{EpochMillis, Mono};

@@ -1,0 +1,162 @@
+//! [`router`]: which path does what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use http::{HeaderValue, StatusCode};
+use rapid_http::{BodyError, collect};
+use rapid_interop::mode::InvokeResponseMode;
+use rapid_interop::ports::InvokePort;
+use rapid_interop::{Invoke, RequestId};
+use tower_http::catch_panic::CatchPanicLayer;
+use uuid::Uuid;
+
+use crate::function::FunctionIdentity;
+use crate::persona::Persona;
+use crate::wire::{self, ApiError};
+use crate::{answer, request};
+
+/// How long an invoker may pause while it sends its event.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What every handler needs.
+#[derive(Clone)]
+struct Api<P> {
+    port: P,
+    persona: Persona,
+    function: Arc<FunctionIdentity>,
+    version: HeaderValue,
+}
+
+/// The Invoke API over a port, in the manner of `persona`.
+///
+/// # Source
+/// Invoke API, "Routes"; of those, Invoke. `GET /health` is ours.
+pub fn router<P: InvokePort>(port: P, persona: Persona, function: FunctionIdentity) -> Router {
+    let version =
+        HeaderValue::from_str(&function.version).unwrap_or(HeaderValue::from_static("$LATEST"));
+    let api = Api { port, persona, function: Arc::new(function), version };
+    let health: MethodRouter<Api<P>> = get(health);
+    let invoke: MethodRouter<Api<P>> = post(invoke).fallback(not_allowed::<P>);
+    Router::new()
+        .route(wire::HEALTH, health)
+        .route(wire::INVOKE, invoke)
+        .fallback(unknown::<P>)
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiError::Service("An internal error happened.").response(new_request_id())
+        }))
+        .with_state(api)
+}
+
+async fn health<P: InvokePort>(State(api): State<Api<P>>) -> Response {
+    wire::health(api.port.health())
+}
+
+async fn invoke<P: InvokePort>(State(api): State<Api<P>>, request: Request) -> Response {
+    let Some(id) = request::request_id(request.headers(), api.persona) else {
+        return ApiError::Service("No request id could be made.").response(new_request_id());
+    };
+    let header = id.to_header();
+    match try_invoke(api, request, id).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(code = error.code(), "an invocation was refused");
+            error.response(header)
+        }
+    }
+}
+
+async fn try_invoke<P: InvokePort>(
+    api: Api<P>,
+    request: Request,
+    id: RequestId,
+) -> Result<Response, ApiError> {
+    let Api { port, persona, function, version } = api;
+    let arrived = port.now();
+    let (parts, body) = request.into_parts();
+    let named = request::function(&parts.uri);
+    // Read to the end even when it is refused, so that the invoker gets to see the answer.
+    let limit = if named.is_ok() { persona.request_limit() } else { 0 };
+    let body = collect(body, limit, Some(PATIENCE)).await;
+    let named = named?;
+    let body = body.map_err(|error| match error {
+        BodyError::TooLarge { limit, size } => ApiError::RequestTooLarge { size, limit },
+        BodyError::Stalled(_) => ApiError::RequestTimeout,
+        BodyError::Truncated => {
+            ApiError::InvalidRequestContent("The request body ended early.".to_owned())
+        }
+    })?;
+    let headers = request::headers(&parts.headers, persona)?;
+    let payload = request::payload(body, persona)?;
+    let qualifier = named.qualifier.as_deref();
+    let arn = |qualifier| function.arn(own_name(&named.name, &function), qualifier);
+    if let Some(unknown) = qualifier.filter(|qualifier| !function.answers_to(qualifier)) {
+        return Err(ApiError::ResourceNotFound { arn: arn(Some(unknown)) });
+    }
+    if headers.dry_run {
+        return Ok(dry_run(&id));
+    }
+    let invoked_function_arn = HeaderValue::from_str(&arn(qualifier))
+        .map_err(|_| ApiError::Service("The function's ARN does not fit into a header."))?;
+    let received = port.now();
+    let request_id = id.to_header();
+    let trace_id = headers.trace_id.clone();
+    let invoke = Invoke {
+        id,
+        trace_id: headers.trace_id,
+        tenant_id: headers.tenant_id,
+        invoked_function_arn,
+        cognito_identity: headers.cognito_identity,
+        client_context: headers.client_context,
+        content_type: None,
+        payload,
+        response_mode: InvokeResponseMode::default(),
+        received,
+        request_read_time: received.since(arrived),
+    };
+    let answered = port.invoke(invoke).await?;
+    Ok(answer::response(answered, persona, request_id, trace_id, &version))
+}
+
+/// `function` is the name that the emulator's users write whatever their function is called.
+fn own_name<'a>(named: &'a str, function: &'a FunctionIdentity) -> &'a str {
+    if named == "function" { &function.name } else { named }
+}
+
+fn dry_run(id: &RequestId) -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(wire::REQUEST_ID, id.to_header());
+    response
+}
+
+async fn not_allowed<P: InvokePort>(State(_): State<Api<P>>, request: Request) -> Response {
+    read_over(request).await;
+    ApiError::MethodNotAllowed.response(new_request_id())
+}
+
+async fn unknown<P: InvokePort>(State(api): State<Api<P>>, request: Request) -> Response {
+    if let Some(text) = api.persona.text_of_unknown_path() {
+        return wire::plain(StatusCode::NOT_FOUND, text);
+    }
+    let method = request.method().to_string();
+    let path = request.uri().path().to_owned();
+    read_over(request).await;
+    ApiError::UnknownOperation { method, path }.response(new_request_id())
+}
+
+/// Reads a body that nobody wants, so that its sender gets to see the answer and can use the
+/// connection again.
+async fn read_over(request: Request) {
+    // What it holds, and whether it ever ends well, does not matter.
+    let _ = collect(request.into_body(), 0, Some(PATIENCE)).await;
+}
+
+fn new_request_id() -> HeaderValue {
+    HeaderValue::from_str(Uuid::new_v4().as_hyphenated().encode_lower(&mut [0; 36]))
+        .unwrap_or(HeaderValue::from_static(""))
+}

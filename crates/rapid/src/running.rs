@@ -1,0 +1,204 @@
+//! [`Bound`] and [`Running`]: an execution environment with sockets, then with a life.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use rapid_engine::{Engine, EngineHandle};
+use rapid_events::EventsApi;
+use rapid_interop::mode::InvokeResponseMode;
+use rapid_interop::ports::{Health, InvokeAnswer, InvokePort, InvokeRefusal};
+use rapid_interop::{Invoke, RequestId, Shutdown, ShutdownSuccess};
+use rapid_invoke_api::{FunctionIdentity, Persona, new_trace_id};
+use rapid_runtime_api::Metadata;
+use rapid_supervisor::{Console, Supervisor};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long answered connections may take to close once everything has ended.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Everything that [`crate::Builder::bind`] put together.
+pub(crate) struct Parts {
+    pub(crate) engine: Engine<Supervisor, Arc<dyn EventsApi>>,
+    pub(crate) handle: EngineHandle,
+    pub(crate) eager: bool,
+    pub(crate) persona: Persona,
+    pub(crate) identity: FunctionIdentity,
+    pub(crate) metadata: Metadata,
+    pub(crate) console: Console,
+    pub(crate) runtime: (TcpListener, SocketAddr),
+    pub(crate) invoke: Option<(TcpListener, SocketAddr)>,
+}
+
+/// An execution environment whose sockets are open. Nothing answers on them yet.
+pub struct Bound {
+    parts: Parts,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound")
+            .field("runtime_api", &self.runtime_api_address())
+            .field("invoke_api", &self.invoke_api_address())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    pub(crate) const fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// Where the Runtime API listens.
+    #[must_use]
+    pub const fn runtime_api_address(&self) -> SocketAddr {
+        self.parts.runtime.1
+    }
+
+    /// Where the Invoke API listens, if it does.
+    #[must_use]
+    pub fn invoke_api_address(&self) -> Option<SocketAddr> {
+        self.parts.invoke.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Serves the APIs and, unless it is to wait for the first invocation, starts the runtime.
+    ///
+    /// Must be called within a tokio runtime.
+    pub async fn start(self) -> Running {
+        let Parts { engine, handle, eager, persona, identity, metadata, console, runtime, invoke } =
+            self.parts;
+        let stop_invoke = CancellationToken::new();
+        let stop_runtime = CancellationToken::new();
+        let mut servers = Vec::with_capacity(2);
+        servers.push(tokio::spawn(rapid_runtime_api::serve(
+            runtime.0,
+            handle.clone(),
+            metadata,
+            stop_runtime.clone(),
+            DRAIN,
+        )));
+        let invoke_address = invoke.as_ref().map(|(_, address)| *address);
+        if let Some((listener, _)) = invoke {
+            let router = rapid_invoke_api::router(handle.clone(), persona, identity.clone());
+            let stop = stop_invoke.clone();
+            // Invocations that run at the end are answered by the engine within its budget.
+            let serve = rapid_invoke_api::serve(listener, router, stop, Duration::MAX);
+            servers.push(tokio::spawn(serve));
+        }
+        let engine = tokio::spawn(engine.run());
+        if eager {
+            handle.start().await;
+        }
+        Running {
+            handle,
+            engine,
+            servers,
+            stop_invoke,
+            stop_runtime,
+            identity,
+            console,
+            runtime_address: runtime.1,
+            invoke_address,
+        }
+    }
+}
+
+/// An execution environment that runs. Dropped, it ends without an orderly shutdown.
+#[derive(Debug)]
+pub struct Running {
+    handle: EngineHandle,
+    engine: JoinHandle<ShutdownSuccess>,
+    servers: Vec<JoinHandle<()>>,
+    stop_invoke: CancellationToken,
+    stop_runtime: CancellationToken,
+    identity: FunctionIdentity,
+    console: Console,
+    runtime_address: SocketAddr,
+    invoke_address: Option<SocketAddr>,
+}
+
+impl Running {
+    /// Runs an invocation with a new id, and resolves with its answer.
+    ///
+    /// `payload` is given to the function as it is.
+    ///
+    /// # Errors
+    /// [`InvokeRefusal`] when it was not taken in. What the function itself does wrong is an
+    /// answer, [`InvokeAnswer::Failed`].
+    pub async fn invoke(&self, payload: impl Into<Bytes>) -> Result<InvokeAnswer, InvokeRefusal> {
+        self.handle.invoke(self.invocation(payload)).await
+    }
+
+    /// An invocation of this function, to be changed before [`EngineHandle::invoke`] runs it.
+    #[must_use]
+    pub fn invocation(&self, payload: impl Into<Bytes>) -> Invoke {
+        let id = Uuid::new_v4().to_string();
+        let arn = self.identity.arn(&self.identity.name, None);
+        Invoke {
+            // Both were checked when the environment was built, and a UUID is always an id.
+            id: RequestId::parse(&id).unwrap_or_else(RequestId::nil),
+            invoked_function_arn: HeaderValue::try_from(arn)
+                .unwrap_or_else(|_| HeaderValue::from_static("")),
+            trace_id: new_trace_id(),
+            tenant_id: None,
+            cognito_identity: None,
+            client_context: None,
+            content_type: None,
+            payload: payload.into(),
+            response_mode: InvokeResponseMode::default(),
+            received: self.handle.now(),
+            request_read_time: Duration::ZERO,
+        }
+    }
+
+    /// The handle of the engine, which is the port for invokers and for the runtime.
+    #[must_use]
+    pub const fn handle(&self) -> &EngineHandle {
+        &self.handle
+    }
+
+    /// What the execution environment is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.handle.health()
+    }
+
+    /// Where the Runtime API listens.
+    #[must_use]
+    pub const fn runtime_api_address(&self) -> SocketAddr {
+        self.runtime_address
+    }
+
+    /// Where the Invoke API listens, if it does.
+    #[must_use]
+    pub const fn invoke_api_address(&self) -> Option<SocketAddr> {
+        self.invoke_address
+    }
+
+    /// Ends everything in order: no new invocations, then the running one within `budget`, then
+    /// the processes, then the connections, then the output.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the rest undone; processes are ended by their parent's death.
+    pub async fn shutdown(self, budget: Duration) -> ShutdownSuccess {
+        self.stop_invoke.cancel();
+        let done = self.handle.shutdown(Shutdown { budget }).await;
+        self.stop_runtime.cancel();
+        // What the engine task returns was told by the handle already.
+        let _ = self.engine.await;
+        for server in self.servers {
+            if tokio::time::timeout(DRAIN, server).await.is_err() {
+                tracing::debug!("a connection was still open at the end");
+            }
+        }
+        if !self.console.close(DRAIN).await {
+            tracing::warn!("not all output could be written before the end");
+        }
+        done
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod error_cause;
+mod event;
+mod init_error;
+mod metadata;
+mod routes;
+mod serve;
+mod upload;
+mod wire;
+
+pub use error_cause::error_cause;
+pub use metadata::Metadata;
+pub use routes::{ConnectionGeneration, router};
+pub use serve::serve;

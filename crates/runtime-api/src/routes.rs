@@ -1,0 +1,90 @@
+//! [`router`]: which path does what.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use http::{HeaderValue, StatusCode, header};
+use rapid_interop::Generation;
+use rapid_interop::ports::RuntimePort;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::metadata::Metadata;
+use crate::{event, init_error, metadata, upload, wire};
+
+/// To which generation the connection of a request belongs; [`crate::serve`] puts it into the
+/// request's extensions. A request without it belongs to the generation that runs when it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionGeneration(pub Generation);
+
+/// What every handler needs.
+#[derive(Clone)]
+pub(crate) struct Api<P> {
+    pub(crate) port: P,
+    pub(crate) metadata: Metadata,
+}
+
+impl<P: RuntimePort> Api<P> {
+    pub(crate) fn generation(&self, request: &Request) -> Generation {
+        request
+            .extensions()
+            .get::<ConnectionGeneration>()
+            .map_or_else(|| self.port.generation(), |connection| connection.0)
+    }
+}
+
+/// The Runtime API over a port.
+///
+/// # Source
+/// Runtime API, "Server" and "Routes" (R1 to R5 and R9; the restore routes do not exist without
+/// init caching).
+pub fn router<P: RuntimePort>(port: P, metadata: Metadata) -> Router {
+    let api = Api { port, metadata };
+    let mut router = Router::new();
+    let routes: [(&[&str], MethodRouter<Api<P>>); 6] = [
+        (&[wire::PING], get(on(MethodFilter::GET, ping))),
+        (&[wire::NEXT], get(on(MethodFilter::GET, event::next::<P>))),
+        (
+            &[wire::RESPONSE, wire::RESPONSE_WITHOUT_ID],
+            post(on(MethodFilter::POST, upload::response::<P>)),
+        ),
+        (&[wire::ERROR, wire::ERROR_WITHOUT_ID], post(on(MethodFilter::POST, upload::error::<P>))),
+        (&[wire::INIT_ERROR], post(on(MethodFilter::POST, init_error::init_error::<P>))),
+        (&[wire::METADATA], any(metadata::execution_environment::<P>)),
+    ];
+    for (paths, methods) in routes {
+        for path in paths {
+            // Clients that put paths together from variables may add a slash.
+            router = router.route(path, methods.clone());
+            router = router.route(&format!("{path}/"), methods.clone());
+        }
+    }
+    router
+        .fallback(|request: Request| {
+            upload::refuse(request, wire::plain(StatusCode::NOT_FOUND, "404 page not found\n"))
+        })
+        .layer(CatchPanicLayer::custom(|_| wire::internal()))
+        .with_state(api)
+}
+
+async fn ping<P: RuntimePort>(State(_): State<Api<P>>) -> Response {
+    wire::plain(StatusCode::OK, "pong")
+}
+
+/// A route for GET alone: not even HEAD is answered.
+fn get<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
+    methods
+        .head(|| async { not_allowed("GET") })
+        .fallback(|request: Request| upload::refuse(request, not_allowed("GET")))
+}
+
+fn post<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
+    methods.fallback(|request: Request| upload::refuse(request, not_allowed("POST")))
+}
+
+fn not_allowed(allowed: &'static str) -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}

@@ -1,0 +1,46 @@
+//! [`serve`]: the Runtime API on a listener, each connection bound to its generation.
+
+use std::time::Duration;
+
+use axum::Router;
+use http::Request;
+use rapid_http::Limits;
+use rapid_interop::ports::RuntimePort;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::metadata::Metadata;
+use crate::routes::{ConnectionGeneration, router};
+
+/// Error causes of nearly 1 MiB come in a header, so heads may be larger than that. No timeouts:
+/// a runtime may hold a connection for as long as its function computes.
+const LIMITS: Limits = Limits { head: 2 * 1024 * 1024, head_timeout: None };
+
+/// Serves the Runtime API until `stop` is cancelled; connections may then finish for `grace`.
+///
+/// A connection belongs to the generation in which it was accepted, and is cut when that ends.
+/// `listener` should be bound to loopback: whoever reaches it is taken for the runtime.
+///
+/// # Cancel safety
+/// Dropping the future stops accepting; open connections go on in their tasks.
+pub async fn serve<P: RuntimePort>(
+    listener: TcpListener,
+    port: P,
+    metadata: Metadata,
+    stop: CancellationToken,
+    grace: Duration,
+) {
+    let router = router(port.clone(), metadata);
+    rapid_http::serve(listener, LIMITS, stop, grace, move || {
+        let generation = port.generation();
+        let router: Router = router.clone();
+        let service = tower::service_fn(move |mut request: Request<_>| {
+            request.extensions_mut().insert(ConnectionGeneration(generation));
+            router.clone().oneshot(request)
+        });
+        let port = port.clone();
+        (service, async move { port.ended(generation).await })
+    })
+    .await;
+}

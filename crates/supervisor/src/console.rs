@@ -1,0 +1,315 @@
+//! The sink that prints: whole lines, in order, and never at the cost of whoever prints them.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{SFlag, fstat};
+use rapid_interop::process::OutputSource;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::SupervisorError;
+use crate::output::{OutputSink, Stream};
+
+/// How much may wait to be written before the processes have to wait.
+const FULL: usize = 1024 * 1024;
+
+/// What a pipe takes without blocking when it says that it can take something.
+const PIPE_PIECE: usize = 4096;
+
+/// How much the writing thread writes before it tells how far it is.
+const THREAD_PIECE: usize = 64 * 1024;
+
+/// Writes lines to a file, a pipe or a terminal. Clones mean the same one.
+///
+/// A call never blocks for want of a reader: what cannot be written at once is queued, and a thread
+/// that is started for the first such line writes it. Calls are written in order and in one piece
+/// each. When there is no reader any more, the output is dropped without a word.
+#[derive(Clone, Debug)]
+pub struct Console {
+    handle: Arc<Handle>,
+}
+
+/// What the clones share. The last one lets the writing thread end.
+#[derive(Debug)]
+struct Handle {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    fd: OwnedFd,
+    manner: Manner,
+    state: Mutex<State>,
+    /// There is something for the thread to do.
+    work: Condvar,
+    /// The queue has become shorter.
+    progress: Notify,
+}
+
+/// How a line may be written by whoever brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// As a whole: a file takes everything.
+    Whole,
+    /// In pieces, as long as the other end says that it takes more.
+    Pieces,
+    /// Not at all: readiness does not tell how much is taken without blocking.
+    Never,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: Vec<u8>,
+    /// What the thread has taken out of the queue and not written yet.
+    in_flight: usize,
+    thread: bool,
+    /// Nobody reads any more, or the console was closed: nothing is accepted.
+    closed: bool,
+    /// The last handle is gone.
+    abandoned: bool,
+}
+
+impl State {
+    const fn waiting(&self) -> usize {
+        self.queue.len() + self.in_flight
+    }
+}
+
+impl Console {
+    /// Prints to standard output.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Console`] when it is closed, or there are no more descriptors.
+    pub fn stdout() -> Result<Self, SupervisorError> {
+        let fd = io::stdout().as_fd().try_clone_to_owned().map_err(SupervisorError::Console)?;
+        Self::to(fd)
+    }
+
+    /// Prints to standard error.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Console`] when it is closed, or there are no more descriptors.
+    pub fn stderr() -> Result<Self, SupervisorError> {
+        let fd = io::stderr().as_fd().try_clone_to_owned().map_err(SupervisorError::Console)?;
+        Self::to(fd)
+    }
+
+    /// Prints to an open file.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Console`] when the system cannot say what kind of file it is.
+    pub fn to(fd: OwnedFd) -> Result<Self, SupervisorError> {
+        let status = fstat(&fd).map_err(|errno| SupervisorError::Console(errno.into()))?;
+        let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
+        let manner = if kind == SFlag::S_IFREG {
+            Manner::Whole
+        } else if kind == SFlag::S_IFIFO {
+            Manner::Pieces
+        } else {
+            Manner::Never
+        };
+        let inner = Inner {
+            fd,
+            manner,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            progress: Notify::new(),
+        };
+        Ok(Self { handle: Arc::new(Handle { inner: Arc::new(inner) }) })
+    }
+
+    /// Writes or queues `bytes`, which should be whole lines; however much is queued already.
+    pub fn write(&self, bytes: &[u8]) {
+        let inner = &self.handle.inner;
+        let mut state = inner.state();
+        if state.closed {
+            return;
+        }
+        let mut rest = bytes;
+        if state.waiting() == 0 {
+            match inner.write_now(bytes) {
+                Ok(written) => rest = bytes.get(written..).unwrap_or_default(),
+                Err(errno) => return inner.give_up(state, errno),
+            }
+        }
+        if !rest.is_empty() {
+            state.queue.extend_from_slice(rest);
+            Inner::work_for_thread(inner, state);
+        }
+    }
+
+    /// Resolves when everything written so far, and meanwhile, has gone out or was dropped.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost, the queue goes on being written.
+    pub async fn flush(&self) {
+        self.waiting_at_most(0).await;
+    }
+
+    /// Waits for the queue to be written, at most for `limit`, and accepts nothing afterwards.
+    ///
+    /// `true`: everything was written, or nobody reads it any more.
+    ///
+    /// # Cancel safety
+    /// A dropped close has not closed anything.
+    pub async fn close(&self, limit: Duration) -> bool {
+        let flushed = timeout(limit, self.flush()).await.is_ok();
+        self.handle.inner.state().closed = true;
+        flushed
+    }
+
+    async fn waiting_at_most(&self, limit: usize) {
+        let inner = &self.handle.inner;
+        loop {
+            let mut progress = pin!(inner.progress.notified());
+            progress.as_mut().enable();
+            if inner.state().waiting() <= limit {
+                return;
+            }
+            progress.await;
+        }
+    }
+}
+
+impl OutputSink for Console {
+    fn lines(&self, _source: &OutputSource, _stream: Stream, bytes: &[u8]) {
+        self.write(bytes);
+    }
+
+    /// Waits while more than 1 MiB is queued.
+    async fn room(&self) {
+        self.waiting_at_most(FULL).await;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.inner.state().abandoned = true;
+        self.inner.work.notify_all();
+    }
+}
+
+impl Inner {
+    /// Writes what can be written without blocking.
+    fn write_now(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        let piece = match self.manner {
+            Manner::Whole => bytes.len(),
+            Manner::Pieces => PIPE_PIECE,
+            Manner::Never => return Ok(0),
+        };
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            if self.manner == Manner::Pieces && !self.takes_more(PollTimeout::ZERO)? {
+                break;
+            }
+            match nix::unistd::write(&self.fd, rest.get(..piece).unwrap_or(rest)) {
+                Ok(length) => written += length,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Whether the other end takes something, or will never again.
+    fn takes_more(&self, patience: PollTimeout) -> Result<bool, Errno> {
+        let mut polled = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut polled, patience) {
+            Ok(ready) => Ok(ready > 0),
+            Err(Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Has the thread write what is queued; starts it, if that has not happened yet.
+    fn work_for_thread(inner: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.thread {
+            inner.work.notify_one();
+            return;
+        }
+        let writer = Arc::clone(inner);
+        let started = thread::Builder::new()
+            .name("rapid-console".to_owned())
+            .spawn(move || writer.write_queue());
+        match started {
+            Ok(_) => state.thread = true,
+            // The next line tries again.
+            Err(error) => {
+                // The log may be printed here, too.
+                drop(state);
+                tracing::warn!(%error, "the output waits, there is no thread for it");
+            }
+        }
+    }
+
+    /// The thread's work.
+    fn write_queue(&self) {
+        while let Some(taken) = self.next() {
+            for piece in taken.chunks(THREAD_PIECE) {
+                let result = self.write_fully(piece);
+                let mut state = self.state();
+                state.in_flight = state.in_flight.saturating_sub(piece.len());
+                if let Err(errno) = result {
+                    self.give_up(state, errno);
+                    break;
+                }
+                drop(state);
+                self.progress.notify_waiters();
+            }
+        }
+    }
+
+    /// Waits for something to write; `None`: there will never be anything.
+    fn next(&self) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        while state.queue.is_empty() {
+            if state.abandoned {
+                return None;
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.in_flight = state.queue.len();
+        Some(mem::take(&mut state.queue))
+    }
+
+    fn write_fully(&self, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            match nix::unistd::write(&self.fd, bytes) {
+                Ok(length) => bytes = bytes.get(length..).unwrap_or_default(),
+                Err(Errno::EINTR) => {}
+                // Whoever opened the file wants nobody to block on it.
+                Err(Errno::EAGAIN) => {
+                    self.takes_more(PollTimeout::NONE)?;
+                }
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops everything from now on.
+    fn give_up(&self, mut state: MutexGuard<'_, State>, errno: Errno) {
+        state.closed = true;
+        state.queue = Vec::new();
+        state.in_flight = 0;
+        // The log may be printed here, too.
+        drop(state);
+        self.progress.notify_waiters();
+        if errno != Errno::EPIPE {
+            tracing::warn!(error = %errno, "the output cannot be written and is dropped");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,150 @@
+//! The thread from which every process is launched.
+//!
+//! A process asks for a signal at its parent's death, and to the kernel the parent is the thread
+//! that forked. So there is one thread for it that lives as long as anything it has launched.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::signal::Signal;
+use rapid_interop::process::{Launch, LaunchError, OutputSource};
+use tokio::sync::oneshot;
+
+use crate::child::Child;
+use crate::exec::{self, Announcement, Image};
+use crate::group::{Group, NewGroup};
+use crate::memory::Peak;
+use crate::output::{Pipe, Stream};
+use crate::registry::own_pid;
+use crate::supervisor::{Lifeline, Shared};
+use crate::{lookup, oom, proc};
+
+/// How often an executable that somebody is writing is tried again, and after which pause.
+const BUSY_RETRIES: u32 = 5;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// A launch on its way to the thread.
+pub(crate) struct Request {
+    pub(crate) launch: Launch,
+    pub(crate) life: Arc<Lifeline>,
+    pub(crate) reply: oneshot::Sender<Result<Child, LaunchError>>,
+}
+
+/// Starts the thread. It ends when the sender is dropped.
+///
+/// # Errors
+/// When the system refuses another thread.
+pub(crate) fn start(shared: Arc<Shared>) -> io::Result<mpsc::Sender<Request>> {
+    let (sender, requests) = mpsc::channel::<Request>();
+    thread::Builder::new().name("rapid-spawn".to_owned()).spawn(move || {
+        while let Ok(Request { launch, life, reply }) = requests.recv() {
+            let child = launch_one(&shared, launch, life);
+            // Who asked may be gone; the dropped child ends what was started then.
+            let _ = reply.send(child);
+        }
+    })?;
+    Ok(sender)
+}
+
+fn launch_one(
+    shared: &Arc<Shared>,
+    launch: Launch,
+    life: Arc<Lifeline>,
+) -> Result<Child, LaunchError> {
+    let path = lookup::executable(&launch)?;
+    let token = shared.tokens.fetch_add(1, Ordering::Relaxed);
+    let started = begin(shared, &launch, &path, token);
+    // The reaper may have passed by while the launch was under way.
+    shared.wake.notify_one();
+    match started {
+        Ok(group) => {
+            tracing::debug!(process.name = group.name, process.pid = group.pid, "process started");
+            Ok(Child::new(life, group))
+        }
+        Err(error) => {
+            if let Some(guard) = &shared.registry.guard {
+                guard.remove(token);
+            }
+            Err(lookup::refusal(&launch, &path, &error))
+        }
+    }
+}
+
+/// Starts the process and enters it into the registry.
+fn begin(shared: &Arc<Shared>, launch: &Launch, path: &Path, token: u32) -> io::Result<Arc<Group>> {
+    let mut command = command(shared, launch, path, token)?;
+    let oom_kills = oom::kills();
+    let peak = Peak::new(proc::own_anonymous_memory());
+    let launching = shared.registry.launching();
+    let mut process = spawn(&mut command)?;
+    let pid = i32::try_from(process.id()).map_err(io::Error::other)?;
+    let pipes = streams(shared, &launch.source, &mut process);
+    let (pipes, error) = match pipes {
+        Ok(pipes) => (pipes, None),
+        // It runs all the same and has to be ended like any other.
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let group = Arc::new(Group::new(NewGroup {
+        name: launch.name.clone(),
+        pid,
+        start: proc::stat(pid).map_or(0, |stat| stat.start),
+        token,
+        pipes,
+        peak,
+        oom_kills,
+    }));
+    launching.done(Arc::clone(&group));
+    let Some(error) = error else { return Ok(group) };
+    group.signal(Signal::SIGKILL);
+    group.abandon();
+    Err(error)
+}
+
+fn command(shared: &Shared, launch: &Launch, path: &Path, token: u32) -> io::Result<Command> {
+    let image = Image::new(path.into(), launch.argv.clone(), launch.env.clone())?;
+    let line = shared.registry.guard.as_ref().and_then(|guard| guard.line());
+    let announcement = line.map(|line| Announcement { line, token });
+    let mut command = Command::new(path);
+    command
+        .current_dir(&launch.cwd)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    exec::prepare(&mut command, image, own_pid(), announcement);
+    Ok(command)
+}
+
+/// Retries while the executable is being written: a build may be about to finish, or another
+/// thread of ours has just forked with the file open.
+fn spawn(command: &mut Command) -> io::Result<std::process::Child> {
+    for _ in 0..BUSY_RETRIES {
+        match command.spawn() {
+            Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => thread::sleep(BUSY_PAUSE),
+            result => return result,
+        }
+    }
+    command.spawn()
+}
+
+fn streams(
+    shared: &Shared,
+    source: &OutputSource,
+    process: &mut std::process::Child,
+) -> io::Result<Vec<Arc<Pipe>>> {
+    let missing = || io::Error::from_raw_os_error(libc::EBADF);
+    let stdout = OwnedFd::from(process.stdout.take().ok_or_else(missing)?);
+    let stderr = OwnedFd::from(process.stderr.take().ok_or_else(missing)?);
+    let open = |fd, stream| {
+        Pipe::open(&shared.runtime, fd, Arc::clone(&shared.sink), source.clone(), stream)
+    };
+    Ok(vec![open(stdout, Stream::Stdout)?, open(stderr, Stream::Stderr)?])
+}

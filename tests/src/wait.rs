@@ -1,0 +1,42 @@
+//! Waiting for conditions, never for time alone.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up on it.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How often a condition is looked at that cannot tell by itself.
+const PACE: Duration = Duration::from_millis(5);
+
+/// Looks until `condition` holds.
+///
+/// # Panics
+/// When it does not hold within [`DEADLINE`]; `what` says what was waited for.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    eventually_some(what, || condition().then_some(()));
+}
+
+/// Looks until there is something, and returns it.
+///
+/// # Panics
+/// When there is nothing within [`DEADLINE`]; `what` says what was waited for.
+#[track_caller]
+pub fn eventually_some<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(DEADLINE, look).unwrap_or_else(|| panic!("{what}: not within {DEADLINE:?}"))
+}
+
+/// Looks until there is something or `limit` has passed.
+pub(crate) fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        thread::sleep(PACE);
+    }
+}
