@@ -140,12 +140,12 @@ async fn not_allowed<P: InvokePort>(State(_): State<Api<P>>, request: Request) -
 }
 
 async fn unknown<P: InvokePort>(State(api): State<Api<P>>, request: Request) -> Response {
-    if let Some(text) = api.persona.text_of_unknown_path() {
-        return wire::plain(StatusCode::NOT_FOUND, text);
-    }
     let method = request.method().to_string();
     let path = request.uri().path().to_owned();
     read_over(request).await;
+    if let Some(text) = api.persona.text_of_unknown_path() {
+        return wire::plain(StatusCode::NOT_FOUND, text);
+    }
     ApiError::UnknownOperation { method, path }.response(new_request_id())
 }
 
