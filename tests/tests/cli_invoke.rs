@@ -124,6 +124,30 @@ fn repeating_prints_every_response_and_stops_at_the_first_error() {
 }
 
 #[test]
+fn an_interrupt_is_130() {
+    // The function is started by rapid, so that its parent is rapid.
+    let interrupts = ["/bin/sh", "-c", "kill -INT $PPID; exec sleep 1000"];
+    let finished = run(&["invoke"], &Options::new().command(interrupts), b"");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(130), ""), "{finished:?}");
+}
+
+#[test]
+fn a_termination_is_143_and_nobody_waits_for_the_function() {
+    let ends_its_parent = ["/bin/sh", "-c", "kill -TERM $PPID; exec sleep 1000"];
+    let finished = run(&["invoke"], &Options::new().command(ends_its_parent), b"");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(143), ""), "{finished:?}");
+}
+
+#[test]
+fn an_event_that_is_no_json_is_refused_before_anything_runs() {
+    let words = ["invoke", "--payload", "nonsense"];
+    let finished = run(&words, &Options::fixture(), b"");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""));
+    assert!(finished.stderr.contains("the event from --payload is not JSON"), "{finished:?}");
+    assert!(!finished.stderr.contains("INIT_REPORT"), "{finished:?}");
+}
+
+#[test]
 fn nothing_is_left_of_the_function() {
     let finished = invoke(&event("spawn-setsid-grandchild"), &Options::fixture());
     assert_eq!(finished.code, Some(0), "{finished:?}");

@@ -137,6 +137,17 @@ fn rapids_own_log_does_not_mix_with_the_functions_output() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_holds_no_invocation_up() {
+    let rapid = Rapid::serve(Options::fixture().flags(["--log-level", "debug"]));
+    rapid.stderr().pause();
+    for _ in 0..400 {
+        rapid.expect_echo();
+    }
+    rapid.stderr().resume();
+    rapid.stderr().wait_for_nth("the invocation ended", 400, DEADLINE);
+}
+
+#[test]
 fn json_logs_are_json() {
     let options = Options::fixture().flags(["--log-level", "debug", "--log-format", "json"]);
     let rapid = Rapid::serve(options);

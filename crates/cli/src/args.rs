@@ -58,7 +58,7 @@ The response goes to standard output, everything else to standard error.
 
 Exit status: 0 response, 1 function error, 2 wrong usage, 3 initialisation failed,
 4 timeout, 5 the runtime crashed or ran out of memory, 6 throttled,
-10 and above: rapid itself failed.";
+10 and above: rapid itself failed, or a signal ended it (130, 143).";
 
 impl Args {
     /// Reads the command line, `words` including the program's name.
@@ -196,7 +196,7 @@ fn invoke_args() -> [Arg; 3] {
             .long("payload")
             .value_name("JSON")
             .help("The event [default: {}]")
-            .allow_hyphen_values(true)
+            .allow_negative_numbers(true)
             .conflicts_with("payload-file"),
         Arg::new("payload-file")
             .long("payload-file")

@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     Listen = 11,
     /// SIGINT ended it.
     Interrupted = 130,
+    /// SIGTERM ended `rapid invoke`, which had not come to its end.
+    Terminated = 143,
 }
 
 impl Exit {

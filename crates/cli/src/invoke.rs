@@ -4,13 +4,15 @@ use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
-use rapid::{Console, Guard, InvokeAnswer, Running};
+use rapid::{Bytes, Console, Guard, InvokeAnswer, Persona, Running};
+use serde::de::IgnoredAny;
 
 use crate::args::InvokeArgs;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::serve::{Signals, shut_down};
+use crate::signals::{Asked, Signals, shut_down};
 use crate::{builder, cannot_start, say};
 
 pub(crate) async fn run(
@@ -18,8 +20,9 @@ pub(crate) async fn run(
     command: Vec<OsString>,
     config: Config,
     guard: Option<Guard>,
+    stderr: Console,
 ) -> Exit {
-    let payload = match payload(&args) {
+    let payload = match payload(&args, config.persona) {
         Ok(payload) => payload,
         Err(problem) => return say(&format!("rapid: {problem}"), Exit::Usage),
     };
@@ -29,13 +32,9 @@ pub(crate) async fn run(
             return say(&format!("rapid: signals cannot be watched: {error}"), Exit::Internal);
         }
     };
-    // Standard output is for the response alone.
-    let console = match Console::stderr() {
-        Ok(console) => console,
-        Err(error) => return say(&format!("rapid: {error}"), Exit::Internal),
-    };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let bound = builder(command, &config, guard, console)
+    // Standard output is for the response alone.
+    let bound = builder(command, &config, guard, stderr)
         .runtime_api_address(config.runtime_api_address.unwrap_or(free_port))
         .bind()
         .await;
@@ -43,17 +42,20 @@ pub(crate) async fn run(
         Ok(bound) => bound.start().await,
         Err(error) => return cannot_start(&error),
     };
-    let exit = tokio::select! {
-        exit = invoke_all(&running, payload, args.repeat) => exit,
-        exit = signals.next() => if exit == Exit::Ok { Exit::Internal } else { exit },
+    let (exit, budget) = tokio::select! {
+        // The runtime gets the time to come back for its next event, so that the report is true.
+        exit = invoke_all(&running, payload, args.repeat) => (exit, config.shutdown_timeout),
+        // Nobody waits for the response any more.
+        asked = signals.next() => match asked {
+            Asked::Terminate => (Exit::Terminated, Duration::ZERO),
+            Asked::Interrupt => (Exit::Interrupted, Duration::ZERO),
+        },
     };
-    // The runtime gets the time to come back for its next event, so that the report is true.
-    shut_down(running, config.shutdown_timeout, &mut signals).await;
+    shut_down(running, budget, &mut signals).await;
     exit
 }
 
-async fn invoke_all(running: &Running, payload: Vec<u8>, repeat: u32) -> Exit {
-    let payload = bytes(payload);
+async fn invoke_all(running: &Running, payload: Bytes, repeat: u32) -> Exit {
     for _ in 0..repeat {
         let exit = invoke_once(running, payload.clone()).await;
         if exit != Exit::Ok {
@@ -63,7 +65,7 @@ async fn invoke_all(running: &Running, payload: Vec<u8>, repeat: u32) -> Exit {
     Exit::Ok
 }
 
-async fn invoke_once(running: &Running, payload: rapid::Bytes) -> Exit {
+async fn invoke_once(running: &Running, payload: Bytes) -> Exit {
     let (body, exit) = match running.invoke(payload).await {
         Ok(InvokeAnswer::Response(response)) => (response.payload, Exit::Ok),
         Ok(InvokeAnswer::Failed(failure, error)) => (error.payload, Exit::of_failure(&failure)),
@@ -82,23 +84,32 @@ async fn invoke_once(running: &Running, payload: rapid::Bytes) -> Exit {
     }
 }
 
-/// The event: `{}` when none was given.
-fn payload(args: &InvokeArgs) -> Result<Vec<u8>, String> {
-    match (&args.payload, &args.payload_file) {
-        (Some(payload), _) => Ok(payload.clone().into_bytes()),
+/// The event: `{}` when none was given. It has to be JSON, as for the served Invoke API.
+fn payload(args: &InvokeArgs, persona: Persona) -> Result<Bytes, String> {
+    let (event, source) = match (&args.payload, &args.payload_file) {
+        (Some(payload), _) => (payload.clone().into_bytes(), "--payload".to_owned()),
         (None, Some(file)) if file == Path::new("-") => {
-            let mut payload = Vec::new();
-            io::stdin().read_to_end(&mut payload).map_err(|error| {
+            let mut event = Vec::new();
+            io::stdin().read_to_end(&mut event).map_err(|error| {
                 format!("the event cannot be read from standard input: {error}")
             })?;
-            Ok(payload)
+            (event, "standard input".to_owned())
         }
-        (None, Some(file)) => std::fs::read(file)
-            .map_err(|error| format!("the event cannot be read from {}: {error}", file.display())),
-        (None, None) => Ok(b"{}".to_vec()),
+        (None, Some(file)) => {
+            let event = std::fs::read(file).map_err(|error| {
+                format!("the event cannot be read from {}: {error}", file.display())
+            })?;
+            (event, file.display().to_string())
+        }
+        (None, None) => (b"{}".to_vec(), "the default".to_owned()),
+    };
+    if persona == Persona::Aws && event.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
     }
-}
-
-fn bytes(payload: Vec<u8>) -> rapid::Bytes {
-    rapid::Bytes::from(payload)
+    if persona == Persona::Aws
+        && let Err(error) = serde_json::from_slice::<IgnoredAny>(&event)
+    {
+        return Err(format!("the event from {source} is not JSON: {error}"));
+    }
+    Ok(Bytes::from(event))
 }

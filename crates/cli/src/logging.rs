@@ -2,20 +2,23 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Zoned;
-use rapid::Persona;
+use rapid::{Console, Persona};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Starts logging; a second start changes nothing.
-pub(crate) fn start(persona: Persona, level: LevelFilter, json: bool) {
+/// Starts logging to `console`; a second start changes nothing.
+pub(crate) fn start(persona: Persona, level: LevelFilter, json: bool, console: Console) {
+    let dropped = Arc::new(AtomicU64::new(0));
     let base = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(io::stderr)
+        .with_writer(move || Unblocked { console: console.clone(), dropped: Arc::clone(&dropped) })
         .with_ansi(colored());
     // Only a second start can fail.
     let _ = match (json, persona) {
@@ -28,6 +31,33 @@ pub(crate) fn start(persona: Persona, level: LevelFilter, json: bool) {
             tracing::subscriber::set_global_default(base.event_format(format).finish())
         }
     };
+}
+
+/// Writes without ever waiting for whoever reads standard error: the thread that logs serves too.
+/// What nobody reads for long is dropped, and that is told when somebody reads again.
+struct Unblocked {
+    console: Console,
+    dropped: Arc<AtomicU64>,
+}
+
+impl io::Write for Unblocked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.console.has_room() {
+            let dropped = self.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                let line = format!("{dropped} lines of this log were dropped: nobody read it\n");
+                self.console.write(line.as_bytes());
+            }
+            self.console.write(bytes);
+        } else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Colours are for people: a terminal, and no NO_COLOR.

@@ -8,11 +8,13 @@ mod invoke;
 mod logging;
 mod serve;
 mod settings;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::ColorChoice;
 use clap::error::ErrorKind;
@@ -21,6 +23,9 @@ use rapid::{Builder, Console, Guard, Persona, RapidError, Reaping};
 use crate::args::{Args, Task};
 use crate::config::{Config, ConfigError, ProcessVars};
 use crate::exit::Exit;
+
+/// How long the end waits for rapid's own log to be read.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -34,7 +39,13 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return leave(complain(&error), persona_of(&words)),
     };
-    logging::start(config.persona, config.log_level, config.log_json);
+    let log = match Console::stderr() {
+        Ok(log) => log,
+        Err(error) => {
+            return leave(say(&format!("rapid: {error}"), Exit::Internal), config.persona);
+        }
+    };
+    logging::start(config.persona, config.log_level, config.log_json, log.clone());
     // While there is a single thread: the guard outlives rapid by the moment it takes to end the
     // function's processes.
     let guard = Guard::start()
@@ -44,7 +55,12 @@ fn main() -> ExitCode {
         .ok();
     let persona = config.persona;
     let exit = match runtime(config.threads) {
-        Ok(runtime) => runtime.block_on(run(args, config, guard)),
+        Ok(runtime) => runtime.block_on(async {
+            let exit = run(args, config, guard, log.clone()).await;
+            // A reader that has stopped reading is not waited for.
+            log.close(LAST_LINES).await;
+            exit
+        }),
         Err(error) => {
             say(&format!("rapid: the async runtime cannot be started: {error}"), Exit::Internal)
         }
@@ -75,13 +91,13 @@ fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
     }
 }
 
-async fn run(args: Args, config: Config, guard: Option<Guard>) -> Exit {
+async fn run(args: Args, config: Config, guard: Option<Guard>, log: Console) -> Exit {
     if config.enable_init_caching {
         tracing::warn!("--enable-init-caching has no effect yet: every initialisation runs");
     }
     match args.task {
         Task::Serve => serve::run(args.command, config, guard).await,
-        Task::Invoke(invoke) => invoke::run(invoke, args.command, config, guard).await,
+        Task::Invoke(invoke) => invoke::run(invoke, args.command, config, guard, log).await,
     }
 }
 

@@ -146,6 +146,12 @@ impl Console {
         }
     }
 
+    /// Whether less than 1 MiB is queued: for writers that would rather drop than queue more.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.handle.inner.state().waiting() <= FULL
+    }
+
     /// Resolves when everything written so far, and meanwhile, has gone out or was dropped.
     ///
     /// # Cancel safety
