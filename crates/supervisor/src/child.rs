@@ -65,7 +65,8 @@ impl Process for Child {
         stop::stop(&self.handle.life.shared, &self.handle.group, plan).await
     }
 
-    /// Passes on what was written until now, at most 1 MiB of either stream.
+    /// Passes on what was written until now, at most 1 MiB of either stream, and nothing while the
+    /// sink has no room.
     ///
     /// An unfinished line stays until it is finished.
     fn drain_output(&self) {

@@ -22,8 +22,9 @@ pub enum Reaping {
     /// Every child of this process, orphans that it adopts included.
     ///
     /// The process becomes a child subreaper, so that a descendant which left its process group is
-    /// still found when its ancestor is stopped. For programs without any other child: whatever
-    /// becomes a child of this process counts as a descendant of what it launched. One supervisor
-    /// per process can have it.
+    /// still found when its ancestor is stopped. For programs that start no other child: whatever
+    /// becomes a child of this process counts as a descendant of what it launched. Children that
+    /// were there before the supervisor, and what is below them, are left alone; only their
+    /// zombies are reaped. One supervisor per process can have it.
     All,
 }

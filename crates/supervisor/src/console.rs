@@ -21,8 +21,17 @@ use crate::output::{OutputSink, Stream};
 /// How much may wait to be written before the processes have to wait.
 const FULL: usize = 1024 * 1024;
 
+/// How much may wait before what comes from those who cannot wait is dropped.
+const MOST: usize = 16 * 1024 * 1024;
+
 /// What a pipe takes without blocking when it says that it can take something.
 const PIPE_PIECE: usize = 4096;
+
+/// What anything else takes at once when it says so, as good as always.
+const CAREFUL_PIECE: usize = 64;
+
+/// How often those who wait try again while the system refuses the thread that writes.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// How much the writing thread writes before it tells how far it is.
 const THREAD_PIECE: usize = 64 * 1024;
@@ -32,6 +41,11 @@ const THREAD_PIECE: usize = 64 * 1024;
 /// A call never blocks for want of a reader: what cannot be written at once is queued, and a thread
 /// that is started for the first such line writes it. Calls are written in order and in one piece
 /// each. When there is no reader any more, the output is dropped without a word.
+///
+/// No more than 16 MiB are queued. From the call on that would exceed this, whole calls are dropped
+/// until less than 1 MiB is left, and then a line says how much that was.
+///
+/// It never logs anything, so that a log can be printed through one.
 #[derive(Clone, Debug)]
 pub struct Console {
     handle: Arc<Handle>,
@@ -75,11 +89,36 @@ struct State {
     closed: bool,
     /// The last handle is gone.
     abandoned: bool,
+    /// How many bytes were not accepted since the queue became too long.
+    dropped: u64,
 }
 
 impl State {
     const fn waiting(&self) -> usize {
         self.queue.len() + self.in_flight
+    }
+
+    /// Whether a call has to be dropped, which is counted then.
+    ///
+    /// Once one is, so are those behind it until [`State::settle`], so that there is one gap
+    /// instead of many.
+    fn refuses(&mut self, length: usize) -> bool {
+        // A single call may be as long as it likes.
+        let is_too_much = self.waiting() > 0 && self.waiting() + length > MOST;
+        let refuses = is_too_much || self.dropped > 0;
+        if refuses {
+            self.dropped = self.dropped.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+        refuses
+    }
+
+    /// Ends a gap when there is room again. Comes after everything that shortens the queue.
+    fn settle(&mut self) {
+        if self.dropped > 0 && self.waiting() <= FULL {
+            let dropped = mem::take(&mut self.dropped);
+            let line = format!("{dropped} bytes of output were dropped: nobody read them\n");
+            self.queue.extend_from_slice(line.as_bytes());
+        }
     }
 }
 
@@ -126,23 +165,26 @@ impl Console {
         Ok(Self { handle: Arc::new(Handle { inner: Arc::new(inner) }) })
     }
 
-    /// Writes or queues `bytes`, which should be whole lines; however much is queued already.
+    /// Writes or queues `bytes`, which should be whole lines, or drops them if 16 MiB are queued.
     pub fn write(&self, bytes: &[u8]) {
         let inner = &self.handle.inner;
         let mut state = inner.state();
-        if state.closed {
+        if !state.thread {
+            Inner::get_going(inner, &mut state);
+        }
+        if state.closed || bytes.is_empty() || state.refuses(bytes.len()) {
             return;
         }
         let mut rest = bytes;
         if state.waiting() == 0 {
             match inner.write_now(bytes) {
                 Ok(written) => rest = bytes.get(written..).unwrap_or_default(),
-                Err(errno) => return inner.give_up(state, errno),
+                Err(_) => return inner.give_up(&mut state),
             }
         }
         if !rest.is_empty() {
             state.queue.extend_from_slice(rest);
-            Inner::work_for_thread(inner, state);
+            Inner::get_going(inner, &mut state);
         }
     }
 
@@ -153,6 +195,9 @@ impl Console {
     }
 
     /// Resolves when everything written so far, and meanwhile, has gone out or was dropped.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with a timer, should the system refuse a thread.
     ///
     /// # Cancel safety
     /// Nothing is lost, the queue goes on being written.
@@ -177,10 +222,21 @@ impl Console {
         loop {
             let mut progress = pin!(inner.progress.notified());
             progress.as_mut().enable();
-            if inner.state().waiting() <= limit {
-                return;
+            let is_under_way = {
+                let mut state = inner.state();
+                if !state.thread {
+                    Inner::get_going(inner, &mut state);
+                }
+                if state.waiting() <= limit {
+                    return;
+                }
+                state.thread
+            };
+            if is_under_way {
+                progress.await;
+            } else {
+                let _ = timeout(RETRY, progress).await;
             }
-            progress.await;
         }
     }
 }
@@ -194,26 +250,39 @@ impl OutputSink for Console {
     async fn room(&self) {
         self.waiting_at_most(FULL).await;
     }
+
+    fn has_room(&self) -> bool {
+        Self::has_room(self)
+    }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.inner.state().abandoned = true;
+        let mut state = self.inner.state();
+        state.abandoned = true;
+        if !state.thread {
+            Inner::get_going(&self.inner, &mut state);
+        }
+        drop(state);
         self.inner.work.notify_all();
     }
 }
 
 impl Inner {
-    /// Writes what can be written without blocking.
+    /// Writes what surely can be written without blocking.
     fn write_now(&self, bytes: &[u8]) -> Result<usize, Errno> {
-        let piece = match self.manner {
-            Manner::Whole => bytes.len(),
-            Manner::Pieces => PIPE_PIECE,
-            Manner::Never => return Ok(0),
-        };
+        match self.manner {
+            Manner::Whole => self.write_pieces(bytes, bytes.len()),
+            Manner::Pieces => self.write_pieces(bytes, PIPE_PIECE),
+            Manner::Never => Ok(0),
+        }
+    }
+
+    /// Writes piece after piece, as long as the other end says that it takes more.
+    fn write_pieces(&self, bytes: &[u8], piece: usize) -> Result<usize, Errno> {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            if self.manner == Manner::Pieces && !self.takes_more(PollTimeout::ZERO)? {
+            if self.manner != Manner::Whole && !self.takes_more(PollTimeout::ZERO)? {
                 break;
             }
             match nix::unistd::write(&self.fd, rest.get(..piece).unwrap_or(rest)) {
@@ -237,9 +306,15 @@ impl Inner {
     }
 
     /// Has the thread write what is queued; starts it, if that has not happened yet.
-    fn work_for_thread(inner: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    ///
+    /// The system may refuse another thread. Then whoever writes or waits does the work, as far as
+    /// that can be done without blocking, and tries again to start it.
+    fn get_going(inner: &Arc<Self>, state: &mut State) {
         if state.thread {
             inner.work.notify_one();
+            return;
+        }
+        if state.queue.is_empty() {
             return;
         }
         let writer = Arc::clone(inner);
@@ -248,12 +323,24 @@ impl Inner {
             .spawn(move || writer.write_queue());
         match started {
             Ok(_) => state.thread = true,
-            // The next line tries again.
-            Err(error) => {
-                // The log may be printed here, too.
-                drop(state);
-                tracing::warn!(%error, "the output waits, there is no thread for it");
-            }
+            Err(_) => inner.write_without_thread(state),
+        }
+    }
+
+    /// Writes of the queue what can be written without blocking, or as good as.
+    fn write_without_thread(&self, state: &mut State) {
+        let piece = match self.manner {
+            Manner::Whole | Manner::Pieces => PIPE_PIECE,
+            Manner::Never => CAREFUL_PIECE,
+        };
+        loop {
+            match self.write_pieces(&state.queue, piece) {
+                Ok(0) => return,
+                Ok(written) => state.queue.drain(..written),
+                Err(_) => return self.give_up(state),
+            };
+            state.settle();
+            self.progress.notify_waiters();
         }
     }
 
@@ -264,10 +351,11 @@ impl Inner {
                 let result = self.write_fully(piece);
                 let mut state = self.state();
                 state.in_flight = state.in_flight.saturating_sub(piece.len());
-                if let Err(errno) = result {
-                    self.give_up(state, errno);
+                if result.is_err() {
+                    self.give_up(&mut state);
                     break;
                 }
+                state.settle();
                 drop(state);
                 self.progress.notify_waiters();
             }
@@ -302,17 +390,13 @@ impl Inner {
         Ok(())
     }
 
-    /// Drops everything from now on.
-    fn give_up(&self, mut state: MutexGuard<'_, State>, errno: Errno) {
+    /// Drops everything from now on. Nobody is told: a log may be printed here, too.
+    fn give_up(&self, state: &mut State) {
         state.closed = true;
         state.queue = Vec::new();
         state.in_flight = 0;
-        // The log may be printed here, too.
-        drop(state);
+        state.dropped = 0;
         self.progress.notify_waiters();
-        if errno != Errno::EPIPE {
-            tracing::warn!(error = %errno, "the output cannot be written and is dropped");
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{Signal, killpg};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use crate::memory::Peak;
 use crate::oom;
 use crate::output::Pipe;
+use crate::proc::Stat;
 use crate::sys::{self, Ended, Ending, Whom};
 
 /// A process group by its leader.
@@ -44,6 +46,8 @@ struct Leader {
     killed: bool,
     /// Whether nobody holds a handle any more.
     abandoned: bool,
+    /// Whether it was said that no signal reaches the group.
+    warned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,12 @@ impl Group {
             start,
             token,
             pipes,
-            leader: Mutex::new(Leader { stage: Stage::Running, killed: false, abandoned: false }),
+            leader: Mutex::new(Leader {
+                stage: Stage::Running,
+                killed: false,
+                abandoned: false,
+                warned: false,
+            }),
             ended: watch::Sender::new(None),
             peak: Mutex::new(peak),
             oom_kills,
@@ -156,8 +165,11 @@ impl Group {
         }
         leader.killed |= signal == Signal::SIGKILL;
         // The held or running leader is a member, so that this can only fail for want of rights
-        // over all of them, set-user-id programs say.
-        if let Err(errno) = killpg(Pid::from_raw(self.pid), signal) {
+        // over all of them, set-user-id programs say. Then it fails every time, and a stop sends
+        // many.
+        if let Err(errno) = killpg(Pid::from_raw(self.pid), signal)
+            && !mem::replace(&mut leader.warned, true)
+        {
             tracing::warn!(
                 process.name = self.name,
                 process.pid = self.pid,
@@ -191,12 +203,18 @@ impl Group {
 
     /// The peak of memory, measured now unless that was done a moment ago.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let running = !self.is_reaped();
+        let is_there = !self.is_reaped();
         let mut peak = self.peak();
-        if running {
+        if is_there {
             peak.sample(self.pid);
         }
         peak.bytes()
+    }
+
+    /// Measures the leader and `others` before they are ended, and their memory with them.
+    pub(crate) fn last_measure(&self, others: &[Stat]) {
+        let others = others.iter().map(|stat| stat.pid).filter(|&pid| pid != self.pid);
+        self.peak().sample_of(self.pid, others);
     }
 
     /// Passes on what has been written and lets go of the pipes.
@@ -222,5 +240,63 @@ impl fmt::Debug for Group {
             .field("pid", &self.pid)
             .field("leader", &self.leader)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::span;
+    use tracing::{Event, Level, Metadata};
+
+    use super::*;
+
+    /// Counts warnings.
+    #[derive(Default)]
+    struct Warnings(AtomicUsize);
+
+    impl tracing::Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == Level::WARN
+        }
+
+        fn new_span(&self, _span: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+
+        fn event(&self, _event: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _span: &span::Id) {}
+
+        fn exit(&self, _span: &span::Id) {}
+    }
+
+    #[test]
+    fn a_group_that_no_signal_reaches_is_mentioned_once() {
+        let group = Group::new(NewGroup {
+            name: "runtime-1".to_owned(),
+            // Beyond every id that the kernel gives away.
+            pid: i32::MAX,
+            start: 0,
+            token: 0,
+            pipes: Vec::new(),
+            peak: Peak::new(0),
+            oom_kills: None,
+        });
+        let warnings = Arc::new(Warnings::default());
+        tracing::subscriber::with_default(Arc::clone(&warnings), || {
+            group.signal(Signal::SIGTERM);
+            for _ in 0..10 {
+                group.signal(Signal::SIGKILL);
+            }
+        });
+        assert_eq!(warnings.0.load(Ordering::Relaxed), 1);
     }
 }

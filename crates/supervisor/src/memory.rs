@@ -14,11 +14,15 @@ pub(crate) struct Peak {
     sampled: Option<Instant>,
     /// What the process had resident before it executed anything: a copy of ours.
     at_fork: u64,
+    /// The peak of the leader itself, as last seen.
+    leader: u64,
+    /// Whether it has ended.
+    ended: bool,
 }
 
 impl Peak {
     pub(crate) const fn new(at_fork: u64) -> Self {
-        Self { bytes: 0, sampled: None, at_fork }
+        Self { bytes: 0, sampled: None, at_fork, leader: 0, ended: false }
     }
 
     /// Measures, unless that was done a moment ago.
@@ -26,8 +30,19 @@ impl Peak {
         if self.sampled.is_some_and(|sampled| sampled.elapsed() < MAX_AGE) {
             return;
         }
-        let total = members(leader).into_iter().filter_map(proc::peak_memory).sum();
-        self.bytes = self.bytes.max(total);
+        // The descendants of an ended leader are nobody's, but most are in its group still.
+        let mut found = if self.ended { members_of_all(leader) } else { members(leader) };
+        found.retain(|&pid| pid != leader);
+        self.sample_of(leader, found);
+    }
+
+    /// Measures the leader and these processes, however short ago that was done.
+    pub(crate) fn sample_of(&mut self, leader: i32, others: impl IntoIterator<Item = i32>) {
+        // An ended leader has no memory any more that could be read, and what the kernel says of
+        // it may be ours.
+        self.leader = proc::peak_memory(leader).unwrap_or(self.leader);
+        let others: u64 = others.into_iter().filter_map(proc::peak_memory).sum();
+        self.bytes = self.bytes.max(others.saturating_add(self.leader));
         self.sampled = Some(Instant::now());
     }
 
@@ -39,6 +54,9 @@ impl Peak {
         if max_rss > self.at_fork || self.bytes == 0 {
             self.bytes = self.bytes.max(max_rss);
         }
+        self.ended = true;
+        // Its descendants may have grown since the last sample, and there may be no later one.
+        self.sampled = None;
     }
 
     pub(crate) const fn bytes(&self) -> u64 {

@@ -12,7 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, yield_now};
 
-/// The longest line that is passed on in one piece, without its end.
+/// The longest line that is passed on in one piece, about.
 const MAX_HELD: usize = 256 * 1024;
 
 /// How much is read at once.
@@ -38,8 +38,9 @@ pub trait OutputSink: Send + Sync + 'static {
     /// Takes one or more whole lines, each with the newline at its end.
     ///
     /// The lines of one stream come in order, one call at a time. A line longer than 256 KiB comes
-    /// in pieces, of which only the last ends with a newline. A last line that the process did not
-    /// finish gets a newline.
+    /// in pieces, each a line of its own with a newline that the process did not write, so that
+    /// nobody else's line is glued to it. A last line that the process did not finish gets a
+    /// newline.
     ///
     /// It is called in the middle of other work and must return soon: what is slow belongs into a
     /// queue, and [`OutputSink::room`] says when that is full.
@@ -48,12 +49,19 @@ pub trait OutputSink: Send + Sync + 'static {
     /// Resolves when there is room for more; until then nothing is read, so that the process is
     /// blocked once its pipe is full.
     ///
-    /// What has to be passed on at once comes all the same: before the end of an invocation is
-    /// reported, and when a process is stopped; up to 1 MiB of either stream each time.
+    /// What is left when a process is stopped comes all the same, up to 1 MiB of either stream.
     ///
     /// # Cancel safety
     /// It is dropped unfinished when a process is stopped.
     fn room(&self) -> impl Future<Output = ()> + Send;
+
+    /// Whether [`OutputSink::room`] would resolve at once.
+    ///
+    /// It is asked before the end of an invocation is reported, when nobody can wait: without room
+    /// what is there stays in the pipe, behind which the process has to wait. Always by default.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 impl<S: OutputSink> OutputSink for Arc<S> {
@@ -64,12 +72,17 @@ impl<S: OutputSink> OutputSink for Arc<S> {
     fn room(&self) -> impl Future<Output = ()> + Send {
         S::room(self)
     }
+
+    fn has_room(&self) -> bool {
+        S::has_room(self)
+    }
 }
 
 /// A sink of any type. The box is made once per read from a pipe, which costs far more.
 pub(crate) trait AnySink: Send + Sync + 'static {
     fn take(&self, source: &OutputSource, stream: Stream, bytes: &[u8]);
     fn wait<'a>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    fn takes_more(&self) -> bool;
 }
 
 impl<S: OutputSink> AnySink for S {
@@ -79,6 +92,10 @@ impl<S: OutputSink> AnySink for S {
 
     fn wait<'a>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(self.room())
+    }
+
+    fn takes_more(&self) -> bool {
+        self.has_room()
     }
 }
 
@@ -97,6 +114,8 @@ struct State {
     /// `None` after the end.
     fd: Option<Arc<Receiver>>,
     pump: Option<AbortHandle>,
+    /// What is read into, every time.
+    chunk: Box<[u8]>,
 }
 
 /// What came of one read.
@@ -124,31 +143,40 @@ impl Pipe {
     ) -> io::Result<Arc<Self>> {
         let _entered = runtime.enter();
         let fd = Arc::new(Receiver::from_owned_fd(fd)?);
-        let state = State { lines: Lines::default(), fd: Some(Arc::clone(&fd)), pump: None };
+        let state = State {
+            lines: Lines::default(),
+            fd: Some(Arc::clone(&fd)),
+            pump: None,
+            chunk: vec![0; CHUNK].into_boxed_slice(),
+        };
         let pipe = Arc::new(Self { sink, source, stream, state: Mutex::new(state) });
         let pump = runtime.spawn(pump(Arc::clone(&pipe), fd));
         pipe.state().pump = Some(pump.abort_handle());
         Ok(pipe)
     }
 
-    /// Passes on what is there now, without waiting, and not for ever if more and more comes.
+    /// Passes on what is there now and has room, without waiting, and not for ever if more and more
+    /// comes.
     pub(crate) fn drain(&self) {
-        self.drain_locked(&mut self.state());
+        // What has no room is best left in the pipe, or the sink would get all that the process
+        // can write between two of these calls, however long nobody takes anything from it.
+        self.drain_locked(&mut self.state(), || self.sink.takes_more());
     }
 
     /// Passes on what is there now, an unfinished line included, and reads no more.
     pub(crate) fn close(&self) {
         let mut state = self.state();
-        self.drain_locked(&mut state);
+        // There is no later occasion, so that the sink has to take it, or to drop it.
+        self.drain_locked(&mut state, || true);
         self.finish(&mut state);
         if let Some(pump) = state.pump.take() {
             pump.abort();
         }
     }
 
-    fn drain_locked(&self, state: &mut State) {
+    fn drain_locked(&self, state: &mut State, go_on: impl Fn() -> bool) {
         let mut left = MAX_DRAINED;
-        while left > 0 {
+        while left > 0 && go_on() {
             match self.read(state, read_now) {
                 Read::Some(length) => left = left.saturating_sub(length),
                 Read::Nothing | Read::End => return,
@@ -165,12 +193,11 @@ impl Pipe {
         let Some(fd) = &state.fd else {
             return Read::End;
         };
-        let mut chunk = [0; CHUNK];
         loop {
-            match how(fd, &mut chunk) {
+            match how(fd, &mut state.chunk) {
                 Ok(0) => break,
                 Ok(length) => {
-                    let bytes = chunk.get(..length).unwrap_or_default();
+                    let bytes = state.chunk.get(..length).unwrap_or_default();
                     state.lines.feed(bytes, |lines| self.pass(lines));
                     return Read::Some(length);
                 }
@@ -189,6 +216,7 @@ impl Pipe {
     fn finish(&self, state: &mut State) {
         state.lines.finish(|lines| self.pass(lines));
         state.fd = None;
+        state.chunk = Box::default();
     }
 
     fn pass(&self, lines: &[u8]) {
@@ -231,15 +259,20 @@ fn read_now(fd: &Receiver, chunk: &mut [u8]) -> io::Result<usize> {
 /// Cuts a stream into whole lines.
 #[derive(Debug, Default)]
 struct Lines {
-    /// The beginning of a line.
+    /// The beginning of a line, or what comes after a cut.
     held: Vec<u8>,
-    /// Whether an earlier part of that line was passed on already.
+    /// Whether a cut has just ended a line that may end here anyway.
     cut: bool,
 }
 
 impl Lines {
     /// Takes in bytes, and passes on what is complete.
     fn feed(&mut self, bytes: &[u8], mut pass: impl FnMut(&[u8])) {
+        let mut bytes = bytes;
+        if mem::take(&mut self.cut) && self.held.is_empty() {
+            // One newline is enough.
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         let (whole, rest) = bytes.split_at(whole);
         if !whole.is_empty() {
@@ -249,23 +282,37 @@ impl Lines {
                 self.held.extend_from_slice(whole);
                 pass(&mem::take(&mut self.held));
             }
-            self.cut = false;
         }
         self.held.extend_from_slice(rest);
         if self.held.len() >= MAX_HELD {
-            pass(&mem::take(&mut self.held));
+            let rest = self.held.split_off(whole_characters(&self.held));
+            self.held.push(b'\n');
+            pass(&mem::replace(&mut self.held, rest));
             self.cut = true;
         }
     }
 
     /// Passes on an unfinished line, finished.
     fn finish(&mut self, mut pass: impl FnMut(&[u8])) {
-        if !self.held.is_empty() || mem::take(&mut self.cut) {
+        if !self.held.is_empty() {
             self.held.push(b'\n');
             pass(&mem::take(&mut self.held));
         }
-        self.cut = false;
     }
+}
+
+/// How much of `bytes` is left without a last character of UTF-8 that is not complete.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let is_first = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
+    let behind = bytes.iter().rev().take(4).position(is_first).map_or(0, |at| at + 1);
+    let begin = bytes.len() - behind;
+    let length = match bytes.get(begin) {
+        Some(0xc2..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..=0xf4) => 4,
+        _ => 1,
+    };
+    if length > behind { begin } else { bytes.len() }
 }
 
 #[cfg(test)]
@@ -295,10 +342,39 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_comes_in_pieces_and_still_ends() {
+    fn a_line_too_long_comes_in_pieces_that_are_lines() {
         let long = vec![b'x'; MAX_HELD];
-        assert_eq!(passed(&[&long]), [long.clone(), b"\n".to_vec()]);
-        assert_eq!(passed(&[&long, b"y\nz\n"]), [long.clone(), b"y\nz\n".to_vec()]);
-        assert_eq!(passed(&[&long, b"y"]), [long, b"y\n".to_vec()]);
+        let piece = [&*long, b"\n"].concat();
+        assert_eq!(passed(&[&long]), [&*piece]);
+        assert_eq!(passed(&[&long, b"y\nz\n"]), [&*piece, b"y\nz\n"]);
+        assert_eq!(passed(&[&long, b"y"]), [&*piece, b"y\n"]);
+        assert_eq!(passed(&[&long, &long]), [&*piece, &*piece]);
+    }
+
+    #[test]
+    fn a_line_cut_at_its_very_end_does_not_leave_an_empty_one() {
+        let long = vec![b'x'; MAX_HELD];
+        let piece = [&*long, b"\n"].concat();
+        assert_eq!(passed(&[&long, b"\n"]), [&*piece]);
+        assert_eq!(passed(&[&long, b"\n\ny\n"]), [&*piece, b"\ny\n"]);
+        assert_eq!(passed(&[&long, b"y", b"\n"]), [&*piece, b"y\n"]);
+    }
+
+    #[test]
+    fn no_character_is_cut_in_two() {
+        for character in ["\u{e9}", "\u{20ac}", "\u{1f980}"] {
+            for shift in 1..character.len() {
+                let mut long = vec![b'x'; MAX_HELD - shift];
+                let piece = [&*long, b"\n"].concat();
+                let (head, tail) = character.as_bytes().split_at(shift);
+                long.extend_from_slice(head);
+                let rest = [character.as_bytes(), b"\n"].concat();
+                assert_eq!(passed(&[&long, tail, b"\n"]), [&*piece, &*rest]);
+            }
+        }
+        // What is no text is cut anywhere.
+        assert_eq!(whole_characters(&[0x80; 9]), 9);
+        assert_eq!(whole_characters(&[b'x', 0xff]), 2);
+        assert_eq!(whole_characters("x\u{20ac}".as_bytes()), 4);
     }
 }

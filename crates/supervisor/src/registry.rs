@@ -1,6 +1,6 @@
 //! The processes that this supervisor has launched and not reaped yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Reaping;
@@ -14,6 +14,9 @@ use crate::sys::{self, Whom};
 pub(crate) struct Registry {
     table: Mutex<Table>,
     reaping: Reaping,
+    /// The children that this process had before, by id and start. They and all below them are
+    /// somebody else's: the image's entry point may have left some behind before it became us.
+    before: HashSet<(i32, u64)>,
     pub(crate) guard: Option<Guard>,
 }
 
@@ -59,8 +62,15 @@ pub(crate) struct Survey {
 }
 
 impl Registry {
+    /// With [`Reaping::All`] it comes after the process has begun to adopt, so that no orphan is
+    /// taken for a descendant of what is launched later.
     pub(crate) fn new(reaping: Reaping, guard: Option<Guard>) -> Self {
-        Self { table: Mutex::default(), reaping, guard }
+        let before = match reaping {
+            Reaping::All => proc::children(own_pid()),
+            Reaping::Known => Vec::new(),
+        };
+        let before = before.iter().map(|stat| (stat.pid, stat.start)).collect();
+        Self { table: Mutex::default(), reaping, before, guard }
     }
 
     /// Says that a child is about to appear. One at a time: there is one launching thread.
@@ -156,11 +166,17 @@ impl Registry {
         }
         let elsewhere = |stat: &Stat| {
             let other = |pid| pid != group.pid && table.groups.contains_key(&pid);
-            self.is_guard(stat.pid) || other(stat.pid) || other(stat.group)
+            let is_older = stat.pid != group.pid && stat.start < group.start;
+            // What is older than the leader does not descend from it, and neither does what is
+            // below that, however young.
+            self.is_guard(stat.pid)
+                || other(stat.pid)
+                || other(stat.group)
+                || self.before.contains(&(stat.pid, stat.start))
+                || is_older
         };
         let mut strays = proc::descendants(&all, &[own_pid()], elsewhere);
-        // What is older than the leader does not descend from it.
-        strays.retain(|stat| stat.pid != group.pid && stat.start >= group.start);
+        strays.retain(|stat| stat.pid != group.pid);
         let (strays, ended): (Vec<_>, Vec<_>) = strays.into_iter().partition(|stat| stat.alive);
         for stat in ended.iter().filter(|stat| stat.parent == own_pid()) {
             reap_orphan(stat.pid);

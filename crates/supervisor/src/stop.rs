@@ -1,5 +1,6 @@
 //! The orderly and the forced end of a group.
 
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) async fn stop(shared: &Shared, group: &Arc<Group>, plan: StopPlan) ->
     let mut hunt = Hunt::new(&shared.registry, group);
     if let Some(grace) = plan.term_grace {
         tracing::debug!(process.name = group.name, ?grace, "asking the process group to end");
+        group.last_measure(&hunt.look_at_kin());
         group.signal(Signal::SIGTERM);
         end_by_itself(shared, group, &hunt, grace).await;
     }
@@ -65,6 +67,7 @@ async fn end_by_force(
 ) -> StopReport {
     let begin = Instant::now();
     let mut pace = Pace::new();
+    let mut is_measured = false;
     loop {
         let mut change = pin!(shared.changed.notified());
         change.as_mut().enable();
@@ -72,6 +75,9 @@ async fn end_by_force(
         // Asked before the look around: until it ends, it may make more.
         let ended = group.has_ended();
         let sight = hunt.look();
+        if !mem::replace(&mut is_measured, true) {
+            group.last_measure(&sight.found);
+        }
         // Also if nobody was seen: a member may have come too late for that, and this reaches it.
         hunt.strike(&sight.found);
         if ended && sight.is_empty() {

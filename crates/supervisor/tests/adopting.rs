@@ -7,8 +7,13 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{ChildStdout, Command, Stdio};
     use std::sync::Arc;
+    use std::time::Duration;
 
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
     use rapid_interop::process::{Process, Processes, StopPlan, Termination};
     use rapid_supervisor::{Config, Reaping, Supervisor, SupervisorError};
     use tokio::sync::{Mutex, MutexGuard};
@@ -40,14 +45,20 @@ mod tests {
 
     async fn supervised() -> (MutexGuard<'static, ()>, Supervisor, Arc<Kept>) {
         let alone = ALONE.lock().await;
+        let (supervisor, kept) = supervisor().await;
+        (alone, supervisor, kept)
+    }
+
+    /// For who holds the lock.
+    async fn supervisor() -> (Supervisor, Arc<Kept>) {
         let kept = Kept::new();
         // The last one lets go a moment after its test.
         let begin = std::time::Instant::now();
         loop {
             match Supervisor::new(config(), Arc::clone(&kept)) {
-                Ok(supervisor) => return (alone, supervisor, kept),
+                Ok(supervisor) => return (supervisor, kept),
                 Err(SupervisorError::AlreadyReapingAll) if begin.elapsed() < PATIENCE => {
-                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -114,6 +125,104 @@ mod tests {
         assert!(pids.iter().all(|&pid| alive(pid)) && alive(other.pid()));
         assert!(other.stop(KILL).await.clean);
         assert_eq!(children(), NONE);
+    }
+
+    /// A child of this process that no supervisor has launched, in its own words.
+    struct Sidecar {
+        pid: i32,
+        output: BufReader<ChildStdout>,
+    }
+
+    impl Sidecar {
+        #[expect(clippy::zombie_processes, reason = "the supervisor reaps every child")]
+        fn start(script: &str) -> Self {
+            let mut child = Command::new("/bin/sh")
+                .args(["-c", script])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let output = BufReader::new(child.stdout.take().unwrap());
+            Self { pid: i32::try_from(child.id()).unwrap(), output }
+        }
+
+        fn line(&mut self) -> String {
+            let mut line = String::new();
+            self.output.read_line(&mut line).unwrap();
+            line.trim_end().to_owned()
+        }
+    }
+
+    async fn end(pid: i32) {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        eventually("it is reaped", || state(pid).is_none()).await;
+    }
+
+    /// Ends, with a word, as soon as somebody kills one of its children.
+    const FORKING: &str = "while sleep 0.04; do :; done; echo killed";
+
+    async fn launch_and_stop(supervisor: &Supervisor) {
+        for _ in 0..10 {
+            let child = supervisor.launch(sh("exec sleep 60")).await.unwrap();
+            // Long enough for the others to make children that are younger than the leader.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(child.stop(KILL).await.clean);
+        }
+    }
+
+    #[tokio::test]
+    async fn children_of_a_child_that_was_there_before_are_left_alone() {
+        let _alone = ALONE.lock().await;
+        let sidecar = Sidecar::start(FORKING);
+        let (supervisor, _) = supervisor().await;
+        launch_and_stop(&supervisor).await;
+        assert!(alive(sidecar.pid), "it has ended");
+        end(sidecar.pid).await;
+        eventually("its last child is reaped", || children() == NONE).await;
+    }
+
+    #[tokio::test]
+    async fn a_child_that_was_there_a_moment_before_is_left_alone() {
+        let _alone = ALONE.lock().await;
+        for _ in 0..5 {
+            let sidecar = Sidecar::start("exec sleep 60");
+            let (supervisor, _) = supervisor().await;
+            // In the same tick of the kernel's clock, more often than not.
+            let child = supervisor.launch(sh("exec sleep 60")).await.unwrap();
+            assert!(child.stop(KILL).await.clean);
+            assert!(alive(sidecar.pid));
+            end(sidecar.pid).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_orphan_of_somebody_else_is_left_alone_with_its_children() {
+        let _alone = ALONE.lock().await;
+        let script = format!("setsid sh -c 'echo $$; {FORKING}' & exec sleep 60");
+        let mut sidecar = Sidecar::start(&script);
+        let (supervisor, _) = supervisor().await;
+        let orphan: i32 = sidecar.line().parse().unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let child = supervisor.launch(sh("exec sleep 60")).await.unwrap();
+        end(sidecar.pid).await;
+        eventually("it is adopted", || children().contains(&orphan)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(child.stop(KILL).await.clean);
+        launch_and_stop(&supervisor).await;
+        assert!(alive(orphan), "it has ended");
+        end(orphan).await;
+        eventually("its last child is reaped", || children() == NONE).await;
+    }
+
+    #[tokio::test]
+    async fn a_stop_measures_the_daemons_that_it_kills() {
+        let (_alone, supervisor, kept) = supervised().await;
+        let program = "import time; b = bytearray(100 << 20); print(1, flush=True); time.sleep(60)";
+        let script = format!("(setsid python3 -c '{program}' &)");
+        let child = supervisor.launch(sh(&script)).await.unwrap();
+        child.exited().await;
+        kept.numbers(1).await;
+        assert!(child.stop(KILL).await.clean);
+        assert!(child.peak_memory() >= 100 << 20, "{}", child.peak_memory());
     }
 
     #[tokio::test]

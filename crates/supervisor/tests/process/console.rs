@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{PipeReader, Read};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rapid_interop::process::{Process, Processes, Termination};
 use rapid_supervisor::{Config, Console, Supervisor};
 
-use crate::support::{KILL, PATIENCE, sh, state};
+use crate::support::{KILL, PATIENCE, eventually, sh, state};
 
 fn piped() -> (PipeReader, Console) {
     let (reader, writer) = std::io::pipe().unwrap();
@@ -147,4 +147,103 @@ async fn many_writers_do_not_tear_each_others_lines() {
         assert_eq!(line.len(), 10_000);
         assert!(line.bytes().all(|byte| byte == line.as_bytes()[0]));
     }
+}
+
+/// What a console says of what it has dropped.
+fn dropped(line: &str) -> Option<usize> {
+    line.strip_suffix(" bytes of output were dropped: nobody read them")?.parse().ok()
+}
+
+#[tokio::test]
+async fn the_queue_is_bounded_and_the_gap_is_told_where_it_is() {
+    let (reader, console) = piped();
+    let line = "x".repeat(1023) + "\n";
+    let lines = 40 * 1024;
+    for _ in 0..lines {
+        console.write(line.as_bytes());
+    }
+    let text = read_all(reader);
+    console.flush().await;
+    console.write(b"afterwards\n");
+    assert!(console.close(PATIENCE).await);
+    drop(console);
+    let text = text.join().unwrap();
+    let found: Vec<&str> = text.lines().collect();
+    let (kept, [gap, afterwards]) = found.split_last_chunk().unwrap();
+    assert!(kept.iter().all(|kept| kept.len() == 1023));
+    // The queue, and what the pipe holds besides.
+    assert!((16 * 1024 - 1..17 * 1024).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(dropped(gap), Some((lines - kept.len()) * 1024));
+    assert_eq!(*afterwards, "afterwards");
+}
+
+#[tokio::test]
+async fn a_long_call_is_taken_as_a_whole_when_nothing_waits() {
+    let (reader, console) = piped();
+    let long = "x".repeat(20 * 1024 * 1024) + "\n";
+    console.write(long.as_bytes());
+    assert!(!console.has_room());
+    let text = read_all(reader);
+    assert!(console.close(PATIENCE).await);
+    drop(console);
+    assert!(text.join().unwrap() == long);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn draining_while_nobody_reads_does_not_fill_the_queue() {
+    let (reader, console) = piped();
+    let supervisor = Supervisor::new(Config::default(), console.clone()).unwrap();
+    let child = supervisor.launch(sh("exec yes")).await.unwrap();
+    eventually("the queue is full", || !console.has_room()).await;
+    for _ in 0..100 {
+        child.drain_output();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(child.stop(KILL).await.clean);
+    let text = read_all(reader);
+    assert!(console.close(PATIENCE).await);
+    drop((child, supervisor, console));
+    let text = text.join().unwrap();
+    // The queue, and what was left in the pipes at the end.
+    assert!(text.len() < 3 * 1024 * 1024, "{}", text.len());
+    assert!(text.lines().all(|line| line == "y"));
+}
+
+/// Launches what writes the numbers to 5000 and stops it with so much in the queue already;
+/// returns what comes behind that.
+async fn stopped_behind(waiting: usize) -> String {
+    let (reader, console) = piped();
+    let supervisor = Supervisor::new(Config::default(), console.clone()).unwrap();
+    for _ in 0..waiting {
+        console.write(&[b'\n'; 1024]);
+    }
+    let child = supervisor.launch(sh("seq 1 5000; exec sleep 60")).await.unwrap();
+    let has_written = || {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", child.pid()));
+        name.is_ok_and(|name| name == "sleep\n")
+    };
+    eventually("everything is written", has_written).await;
+    child.drain_output();
+    let begin = Instant::now();
+    assert!(child.stop(KILL).await.clean);
+    assert!(begin.elapsed() < PATIENCE / 4);
+    let text = read_all(reader);
+    assert!(console.close(PATIENCE).await);
+    drop((child, supervisor, console));
+    text.join().unwrap().trim_start_matches('\n').to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_delivers_what_had_no_room() {
+    let text = stopped_behind(2 * 1024).await;
+    assert!(text.lines().map(|line| line.parse::<u32>().unwrap()).eq(1..=5000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_with_a_queue_that_takes_nothing_more_ends_and_counts_what_is_lost() {
+    let written: usize = (1..=5000).map(|i: usize| i.to_string().len() + 1).sum();
+    let waiting = 20 * 1024;
+    let text = stopped_behind(waiting).await;
+    let lost = dropped(text.trim_end()).unwrap();
+    assert!(lost > written && (lost - written).is_multiple_of(1024), "{lost}");
 }

@@ -9,8 +9,6 @@ mod console;
 #[cfg(test)]
 mod launching;
 #[cfg(test)]
-mod memory;
-#[cfg(test)]
 mod output;
 #[cfg(test)]
 mod stopping;

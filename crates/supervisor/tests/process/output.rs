@@ -65,7 +65,13 @@ async fn a_huge_line_arrives_complete() {
     let child = supervisor.launch(sh(script)).await.unwrap();
     child.exited().await;
     assert!(child.stop(KILL).await.clean);
-    assert!(kept.stdout() == format!("{}\nafter\n", "x".repeat(3_000_000)));
+    let text = kept.stdout();
+    let lines: Vec<&str> = text.lines().collect();
+    let (after, pieces) = lines.split_last().unwrap();
+    assert_eq!(*after, "after");
+    assert!(pieces.len() > 1 && pieces.concat() == "x".repeat(3_000_000));
+    // Whoever writes to the same place in between begins a line of its own.
+    assert!(kept.calls().iter().all(|call| call.ends_with(b"\n")));
 }
 
 #[tokio::test]
@@ -92,6 +98,36 @@ async fn draining_a_chatterbox_comes_to_an_end() {
     child.drain_output();
     assert!(child.stop(KILL).await.clean);
     assert!(kept.stdout().lines().all(|line| line == "y"));
+}
+
+/// A sink without room.
+struct Full(Arc<Kept>);
+
+impl OutputSink for Full {
+    fn lines(&self, source: &OutputSource, stream: Stream, bytes: &[u8]) {
+        self.0.lines(source, stream, bytes);
+    }
+
+    async fn room(&self) {
+        std::future::pending().await
+    }
+
+    fn has_room(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn draining_leaves_in_the_pipe_what_has_no_room() {
+    let kept = Kept::new();
+    let supervisor = Supervisor::new(Config::default(), Arc::new(Full(Arc::clone(&kept)))).unwrap();
+    let child = supervisor.launch(sh("echo later; kill -STOP $$")).await.unwrap();
+    eventually("the shell has stopped itself", || crate::support::state(child.pid()) == Some('T'))
+        .await;
+    child.drain_output();
+    assert_eq!(kept.stdout(), "");
+    assert!(child.stop(KILL).await.clean);
+    assert_eq!(kept.stdout(), "later\n");
 }
 
 #[tokio::test]

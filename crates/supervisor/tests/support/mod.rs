@@ -1,5 +1,7 @@
 //! What the tests of real processes have in common.
 
+#![allow(dead_code, reason = "no test program uses all of it")]
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -39,6 +41,11 @@ impl Kept {
             .flat_map(|(_, _, bytes)| bytes.iter().copied())
             .collect();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// What came in each call, whichever stream it was from.
+    pub(crate) fn calls(&self) -> Vec<Vec<u8>> {
+        self.calls.lock().unwrap().iter().map(|(_, _, bytes)| bytes.clone()).collect()
     }
 
     pub(crate) fn stdout(&self) -> String {
