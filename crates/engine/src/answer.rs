@@ -29,7 +29,7 @@ pub(crate) fn of_upload(
         }
         UploadOutcome::TooLarge => (UploadEnd::Failed(Failure::ResponseTooLarge), None, nothing),
         UploadOutcome::Truncated => (UploadEnd::Failed(Failure::Truncated), None, nothing),
-        UploadOutcome::InvalidMode(_) => {
+        UploadOutcome::InvalidMode => {
             (UploadEnd::Failed(Failure::InvalidResponseMode), None, nothing)
         }
     }

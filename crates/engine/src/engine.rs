@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rapid_events::EventsApi;
 use rapid_interop::ports::{Health, InvokeAnswer, RuntimeRefusal, UploadOutcome};
-use rapid_interop::process::{Processes, Termination};
+use rapid_interop::process::{LaunchError, Processes, Termination};
 use rapid_interop::{
     ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
     InvokeErrorTraceData, RuntimeRelease, ShutdownSuccess,
@@ -33,6 +33,9 @@ use crate::report::Reporter;
 /// How many requests may wait for the engine. It handles them faster than they can be made; the
 /// bound only keeps a flood from growing.
 const MAILBOX: usize = 1024;
+
+/// How much of what the runtime reported is worth a log line, in bytes.
+const MAX_LOGGED: usize = 1024;
 
 /// How long to wait for tasks that watch processes once everything was stopped; only a process
 /// that survives SIGKILL can make them late.
@@ -57,6 +60,8 @@ pub struct Engine<P: Processes, E: EventsApi> {
     /// The content that the step under way is about.
     upload: Option<InvokeAnswer>,
     init_error: Option<ErrorInvokeResponse>,
+    /// Why the last launch failed, so that the same reason is not logged again and again.
+    launch_error: Option<LaunchError>,
     release: RuntimeRelease,
     effects: Vec<Effect>,
     mailbox: mpsc::Receiver<Message>,
@@ -124,6 +129,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             callers: BTreeMap::new(),
             upload: None,
             init_error: None,
+            launch_error: None,
             release: RuntimeRelease::default(),
             effects: Vec::new(),
             mailbox,
@@ -179,6 +185,8 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     fn on_message(&mut self, message: Message) {
         match message {
             Message::Start => self.drive(Input::Start),
+            // An invoker that left before its turn to be heard; the notice of that came first.
+            Message::Invoke { reply, .. } if reply.is_closed() => {}
             Message::Invoke { ticket, invoke, reply } => {
                 let id = invoke.id.clone();
                 let invocation = Invocation {
@@ -191,8 +199,10 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 self.invocations.insert(ticket, invocation);
                 self.drive(Input::Arrive { ticket, id });
             }
+            Message::Next { reply, .. } if reply.is_closed() => {}
             Message::Next { caller, from, reply } => {
-                if !self.release.is_settled() {
+                let news = from.features.is_some() || self.release.as_str().is_empty();
+                if news && !self.release.is_settled() {
                     let text = |value: &Option<_>| header_text(value.as_ref());
                     self.release.observe(&text(&from.user_agent), &text(&from.features));
                 }
@@ -215,6 +225,9 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 // A handler that has gone drops the token, which says so.
                 drop(reply.send(begun));
             }
+            Message::Finish { ticket, generation, outcome: UploadOutcome::Truncated, reply } => {
+                self.defer_truncation(ticket, generation, Some(reply));
+            }
             Message::Finish { ticket, generation, outcome, reply } => {
                 // A handler that has gone does not want to know.
                 drop(reply.send(self.finish(ticket, generation, outcome)));
@@ -225,6 +238,8 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 let taken = self.try_drive(Input::InitError { generation, error_type });
                 if taken.is_err() {
                     self.init_error = earlier;
+                } else {
+                    self.log_init_error();
                 }
                 // A handler that has gone does not want to know.
                 drop(reply.send(taken));
@@ -235,6 +250,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     fn on_notice(&mut self, notice: Notice<P::Process>) {
         match notice {
             Notice::Launched(process) => {
+                self.launch_error = None;
                 self.launching = false;
                 self.watch(process.clone());
                 self.runtime = Some(process);
@@ -243,12 +259,26 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Notice::LaunchFailed(error) => {
                 self.launching = false;
                 let hint = error.hint();
-                tracing::error!("the runtime could not be started: {error}; {hint}");
+                if self.launch_error.replace(error.clone()).as_ref() == Some(&error) {
+                    tracing::debug!("the runtime could not be started again: {error}");
+                } else {
+                    tracing::error!(
+                        "the runtime could not be started: {error}; {hint}. Each invocation will \
+                         try again"
+                    );
+                }
                 self.drive(Input::LaunchFailed { error });
             }
             Notice::Exited { generation, termination } => {
                 self.log_exit(generation, termination);
                 self.drive(Input::Exited { generation, termination });
+            }
+            Notice::Truncated { ticket, generation, reply } => {
+                let finished = self.finish(ticket, generation, UploadOutcome::Truncated);
+                if let Some(reply) = reply {
+                    // A handler that has gone does not want to know.
+                    drop(reply.send(finished));
+                }
             }
             Notice::Stopped { generation, clean } => {
                 if !clean {
@@ -263,14 +293,28 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     fn log_exit(&self, generation: Generation, termination: Termination) {
         match self.sandbox.health() {
             Health::Initializing => {
-                tracing::warn!("the runtime exited before it asked for an event: {termination}");
+                tracing::error!(
+                    "the runtime exited before it asked for an event: {termination}; a runtime \
+                     has to go on asking for events until it is ended"
+                );
             }
             Health::Ready | Health::Invoking => {
                 tracing::warn!("the runtime exited: {termination}");
             }
-            Health::Idle | Health::Resetting | Health::ShuttingDown => {
+            Health::Idle | Health::Failed | Health::Resetting | Health::ShuttingDown => {
                 tracing::debug!(%generation, %termination, "the runtime process ended");
             }
+        }
+    }
+
+    /// Outside an invocation nobody else is told what the runtime reported.
+    fn log_init_error(&self) {
+        if let Some(error) = self.init_error.as_ref().filter(|_| self.sandbox.reserved().is_none())
+        {
+            let error_type = &error.function_error.error_type;
+            let body = error.payload.get(..MAX_LOGGED).unwrap_or(&error.payload);
+            let body = String::from_utf8_lossy(body);
+            tracing::warn!("the runtime could not initialise: {error_type}: {body}");
         }
     }
 
@@ -285,10 +329,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 self.drive(Input::Vanished { ticket, generation });
             }
             HandleNotice::UploadDropped { ticket, generation } => {
-                let outcome = UploadOutcome::Truncated;
-                if let Err(error) = self.finish(ticket, generation, outcome) {
-                    tracing::debug!(%error, "an abandoned upload had nobody to tell");
-                }
+                self.defer_truncation(ticket, generation, None);
             }
             HandleNotice::Shutdown { deadline } => self.drive(Input::Shutdown { deadline }),
         }
@@ -304,7 +345,9 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         self.upload = content;
         let step = self.try_drive(Input::Finish { ticket, generation, end });
         self.upload = None;
-        if let Some(invocation) = self.invocations.get_mut(&ticket) {
+        if step.is_ok()
+            && let Some(invocation) = self.invocations.get_mut(&ticket)
+        {
             invocation.trace = trace;
         }
         step.map_err(|refusal| match refusal {
@@ -334,11 +377,15 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             tracing::debug!(from = before.as_str(), to = after.as_str(), "the sandbox moved on");
             self.health.set(after);
         }
+        // Before anything of the next generation is started: its connections must belong to it.
+        let over = self.publish_generation();
         for effect in effects.drain(..) {
             self.carry_out(effect);
         }
         self.effects = effects;
-        self.follow_generation();
+        if over {
+            self.forget_generation();
+        }
         stepped
     }
 }

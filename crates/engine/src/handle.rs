@@ -9,8 +9,8 @@ use rapid_interop::ports::{
     RuntimePort, RuntimeRefusal, Upload, UploadOutcome,
 };
 use rapid_interop::{
-    ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke, Mono,
-    RequestId, Shutdown, ShutdownSuccess,
+    ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
+    MAX_PAYLOAD_SIZE, Mono, RequestId, Shutdown, ShutdownSuccess,
 };
 use rapid_lifecycle::{Caller, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,7 +44,8 @@ impl EngineHandle {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Initialises now, ahead of the first invocation. Does nothing when something runs already.
+    /// Initialises now, ahead of the first invocation. Does nothing when something runs already,
+    /// nor after a failure: then the next invocation initialises, on its own time.
     pub async fn start(&self) {
         // A closed mailbox means that the engine has ended; then there is nothing to start.
         let _ = self.shared.mailbox.send(Message::Start).await;
@@ -55,6 +56,18 @@ impl EngineHandle {
     pub async fn initialized(&self) -> Option<Result<InitSuccess, InitFailure>> {
         let mut init = self.shared.init.clone();
         init.wait_for(Option::is_some).await.ok().and_then(|result| result.clone())
+    }
+
+    /// Asks for the end at once, without waiting for it.
+    pub fn end(&self) {
+        self.notify(HandleNotice::Shutdown { deadline: self.shared.clock.now() });
+    }
+
+    /// Resolves when the engine has ended, for whatever reason.
+    pub async fn closed(&self) {
+        let mut closed = self.shared.closed.clone();
+        // A channel without a sender is an engine that has gone.
+        let _ = closed.wait_for(Option::is_some).await;
     }
 
     /// Ends the execution environment in an orderly way and resolves when it has ended.
@@ -98,6 +111,9 @@ impl EngineHandle {
 
 impl InvokePort for EngineHandle {
     async fn invoke(&self, invoke: Invoke) -> Result<InvokeAnswer, InvokeRefusal> {
+        if invoke.payload.len() > MAX_PAYLOAD_SIZE {
+            return Err(InvokeRefusal::TooLarge);
+        }
         let ticket = Ticket(self.shared.next_ticket.fetch_add(1, Ordering::Relaxed));
         let (reply, answer) = oneshot::channel();
         let message = Message::Invoke { ticket, invoke: Arc::new(invoke), reply };
@@ -251,11 +267,12 @@ impl Drop for UploadToken {
 pub(crate) struct HealthCell(AtomicU8);
 
 impl HealthCell {
-    const ALL: [Health; 6] = [
+    const ALL: [Health; 7] = [
         Health::Idle,
         Health::Initializing,
         Health::Ready,
         Health::Invoking,
+        Health::Failed,
         Health::Resetting,
         Health::ShuttingDown,
     ];

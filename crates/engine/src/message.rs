@@ -67,6 +67,13 @@ pub(crate) enum Notice<P> {
     LaunchFailed(LaunchError),
     /// It ended.
     Exited { generation: Generation, termination: Termination },
+    /// An upload has stayed incomplete.
+    Truncated {
+        ticket: Ticket,
+        generation: Generation,
+        /// The handler that waits for the end, if it still does.
+        reply: Option<oneshot::Sender<Result<(), InteropError>>>,
+    },
     /// Everything of a generation is gone.
     Stopped { generation: Generation, clean: bool },
 }

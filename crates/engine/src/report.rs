@@ -236,7 +236,10 @@ fn done(invocation: &Invocation, end: &End, release: &RuntimeRelease) {
         };
         let told = invocation.told.as_ref().map(|told| &told.function_error.error_type);
         tracing::debug!(
-            request.id = %success.id, ?told, done = ?Done::from(&success), "the invocation ended"
+            request.id = %success.id,
+            ?told,
+            cause = ?invocation.trace.error_cause,
+            done = ?Done::from(&success), "the invocation ended"
         );
     } else {
         let error_type = end.status.error_type().cloned().unwrap_or(ErrorType::SandboxTimedout);

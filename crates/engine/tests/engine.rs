@@ -32,6 +32,7 @@ use tokio::sync::watch;
 struct FakeProcesses {
     launched: Arc<Mutex<Vec<FakeProcess>>>,
     fail_with: Arc<Mutex<Option<LaunchError>>>,
+    delay: Arc<Mutex<Duration>>,
 }
 
 #[derive(Clone)]
@@ -51,6 +52,8 @@ impl Processes for FakeProcesses {
     type Process = FakeProcess;
 
     async fn launch(&self, launch: Launch) -> Result<FakeProcess, LaunchError> {
+        let delay = *self.delay.lock().unwrap();
+        tokio::time::sleep(delay).await;
         if let Some(error) = self.fail_with.lock().unwrap().clone() {
             return Err(error);
         }
@@ -288,6 +291,45 @@ async fn an_invoker_that_leaves_the_queue_is_withdrawn_and_never_runs() {
     assert_eq!(body(first.await.unwrap()), "first");
     assert_eq!(world.serve("second").await.id.as_str(), "b");
     assert_eq!(body(last.await.unwrap()), "second");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_invoker_that_leaves_while_the_runtime_is_being_started_is_never_heard() {
+    let world = World::new(Policy::default());
+    *world.processes.delay.lock().unwrap() = Duration::from_secs(1);
+    let first = world.invoke("a");
+    world.until(|world| world.handle.health() == Health::Initializing).await;
+    let leaver = world.invoke("leaver");
+    tokio::task::yield_now().await;
+    leaver.abort();
+    assert!(leaver.await.is_err());
+    let last = world.invoke("b");
+    assert_eq!(world.serve("first").await.id.as_str(), "a");
+    assert_eq!(world.serve("second").await.id.as_str(), "b");
+    assert_eq!(body(first.await.unwrap()), "first");
+    assert_eq!(body(last.await.unwrap()), "second");
+    assert!(!world.told().iter().any(|line| line.contains("leaver")), "{:?}", world.told());
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn an_event_that_is_too_large_is_refused_and_not_cut() {
+    let world = World::new(Policy::default());
+    let mut invoke = invocation("a");
+    invoke.payload = Bytes::from(vec![b'1'; rapid_interop::MAX_PAYLOAD_SIZE + 1]);
+    assert_eq!(world.handle.invoke(invoke).await.unwrap_err(), InvokeRefusal::TooLarge);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_runtime_that_is_killed_in_mid_upload_is_reported_as_killed() {
+    let world = World::new(Policy::default());
+    let answer = world.invoke("a");
+    world.next().await.unwrap().receipt.settle();
+    let upload = world.handle.begin_response(world.handle.generation(), "a").await.unwrap();
+    drop(upload);
+    tokio::task::yield_now().await;
+    world.last_process().exit(Termination::OutOfMemory);
+    let failure = failure(answer.await.unwrap());
+    assert_eq!(failure, Failure::Exit(Termination::OutOfMemory));
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 
@@ -28,7 +29,7 @@ pub enum BodyError {
     Stalled(Duration),
 }
 
-/// Collects a body of at most `limit` bytes.
+/// Collects a body of at most `limit` bytes; trailers are read over.
 ///
 /// A body that came in one piece is handed on as it is; several pieces are put together once. One
 /// that is too large is read on for a while, so that the sender finishes and sees the answer.
@@ -40,13 +41,32 @@ pub enum BodyError {
 /// # Cancel safety
 /// Dropping the future drops the body; the connection is closed then.
 pub async fn collect<B>(
-    mut body: B,
+    body: B,
     limit: usize,
     patience: Option<Duration>,
 ) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    collect_with_trailers(body, limit, patience).await.map(|(whole, _)| whole)
+}
+
+/// Collects a body of at most `limit` bytes, and the trailers after it; see [`collect`].
+///
+/// # Errors
+/// As [`collect`].
+///
+/// # Cancel safety
+/// As [`collect`].
+pub async fn collect_with_trailers<B>(
+    mut body: B,
+    limit: usize,
+    patience: Option<Duration>,
+) -> Result<(Bytes, HeaderMap), BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut trailers = HeaderMap::new();
     let declared = body.size_hint().exact().and_then(|size| usize::try_from(size).ok());
     if let Some(size) = declared.filter(|size| *size > limit) {
         drain(&mut body, patience).await;
@@ -54,7 +74,7 @@ where
     }
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
-    while let Some(piece) = next_piece(&mut body, patience).await? {
+    while let Some(piece) = next_piece(&mut body, patience, &mut trailers).await? {
         let size = first.len() + whole.len() + piece.len();
         if size > limit {
             let rest = drain(&mut body, patience).await;
@@ -70,11 +90,15 @@ where
         }
         whole.extend_from_slice(&piece);
     }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
+    Ok((if whole.is_empty() { first } else { whole.freeze() }, trailers))
 }
 
-/// The next piece of data; trailers are read over.
-async fn next_piece<B>(body: &mut B, patience: Option<Duration>) -> Result<Option<Bytes>, BodyError>
+/// The next piece of data; trailers on the way are kept.
+async fn next_piece<B>(
+    body: &mut B,
+    patience: Option<Duration>,
+    trailers: &mut HeaderMap,
+) -> Result<Option<Bytes>, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -88,13 +112,11 @@ where
         match frame {
             None => return Ok(None),
             Some(Err(_)) => return Err(BodyError::Truncated),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data()
-                    && !data.is_empty()
-                {
-                    return Ok(Some(data));
-                }
-            }
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Ok(Some(data)),
+                Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+            },
         }
     }
 }
@@ -105,7 +127,7 @@ where
 {
     let mut drained = 0;
     while drained < DRAIN
-        && let Ok(Some(piece)) = next_piece(body, patience).await
+        && let Ok(Some(piece)) = next_piece(body, patience, &mut HeaderMap::new()).await
     {
         drained += piece.len();
     }

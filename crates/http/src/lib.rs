@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod paced;
 mod serve;
 
-pub use body::{BodyError, collect};
+pub use body::{BodyError, collect, collect_with_trailers};
 pub use serve::{Limits, serve};

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use crate::paced::Paced;
+
 /// How long a connection may take to write its last answer once it has to end.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -31,10 +33,14 @@ pub struct Limits {
     /// How long a client may take to send a request head, idle time between requests included.
     /// `None`: for ever.
     pub head_timeout: Option<Duration>,
+    /// How long a client may leave an answer unread before its connection is closed. `None`: for
+    /// ever.
+    pub write_stall: Option<Duration>,
 }
 
 /// Serves connections from `listener` until `stop` is cancelled, then lets those that are open
-/// finish their request, at most for `grace`.
+/// finish their request until `cut` resolves, which is polled only from then on. What is left then
+/// is cut off.
 ///
 /// `accept` is called once for every connection. It returns the service that answers on it, and a
 /// future that resolves when the connection has to end although nobody asked the server to stop.
@@ -45,7 +51,7 @@ pub async fn serve<A, S, E, B>(
     listener: TcpListener,
     limits: Limits,
     stop: CancellationToken,
-    grace: Duration,
+    cut: impl Future<Output = ()> + Send,
     accept: A,
 ) where
     A: Fn() -> (S, E),
@@ -59,6 +65,7 @@ pub async fn serve<A, S, E, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let connections = TaskTracker::new();
+    let cut_off = CancellationToken::new();
     loop {
         let stream = tokio::select! {
             biased;
@@ -72,12 +79,20 @@ pub async fn serve<A, S, E, B>(
             },
         };
         let (service, end) = accept();
-        connections.spawn(connection(stream, limits, stop.clone(), service, end));
+        let served = connection(stream, limits, stop.clone(), service, end);
+        let cut_off = cut_off.clone();
+        connections.spawn(async move { cut_off.run_until_cancelled(served).await });
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "connections were still busy at the end");
+    tokio::select! {
+        biased;
+        () = connections.wait() => {}
+        () = cut => {
+            tracing::debug!(connections = connections.len(), "cutting the last connections off");
+            cut_off.cancel();
+            connections.wait().await;
+        }
     }
 }
 
@@ -110,10 +125,12 @@ async fn connection<S, E, B>(
         tracing::debug!(%error, "could not set TCP_NODELAY");
     }
     let mut builder = http1::Builder::new();
-    builder.title_case_headers(true).max_buf_size(limits.head);
+    // hyper does not take less.
+    builder.title_case_headers(true).max_buf_size(limits.head.max(8192));
     if let Some(timeout) = limits.head_timeout {
         builder.timer(TokioTimer::new()).header_read_timeout(timeout);
     }
+    let stream = Paced::new(stream, limits.write_stall);
     let connection =
         builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);

@@ -26,12 +26,6 @@ pub enum InteropError {
     /// The platform itself failed.
     #[error("ErrInternalPlatformError")]
     InternalPlatformError,
-    /// The body ended before it was complete.
-    #[error("ErrTruncatedResponse")]
-    TruncatedResponse,
-    /// The response is larger than the limit.
-    #[error(transparent)]
-    ResponseTooLarge(#[from] ErrorResponseTooLarge),
 }
 
 /// The response is larger than the limit allows.
@@ -159,6 +153,6 @@ mod tests {
     #[test]
     fn errors_keep_the_texts_of_the_seed() {
         assert_eq!(InteropError::InvalidInvokeId.to_string(), "ErrInvalidInvokeID");
-        assert_eq!(InteropError::TruncatedResponse.to_string(), "ErrTruncatedResponse");
+        assert_eq!(InteropError::ResponseSent.to_string(), "ErrResponseSent");
     }
 }

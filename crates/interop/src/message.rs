@@ -28,9 +28,9 @@ pub struct InitSuccess {
 /// suppressed initialisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitFailure {
-    /// The first fatal error, or `Sandbox.Failure`.
+    /// What the runtime reported or the platform saw; `Runtime.Unknown` when time ran out.
     pub error_type: ErrorType,
-    /// What happened, in words.
+    /// How it ended, in words.
     pub error_message: String,
     /// What the runtime calls itself, if it got that far.
     pub runtime_release: String,

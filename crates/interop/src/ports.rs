@@ -128,6 +128,9 @@ pub enum InvokeRefusal {
     /// As many invocations wait as may.
     #[error("too many invocations are waiting already")]
     TooManyRequests,
+    /// The event is larger than [`crate::MAX_PAYLOAD_SIZE`].
+    #[error("the event is larger than {} bytes", crate::MAX_PAYLOAD_SIZE)]
+    TooLarge,
     /// The execution environment is shutting down.
     #[error("the execution environment is shutting down")]
     ShuttingDown,
@@ -144,6 +147,8 @@ pub enum Health {
     Ready,
     /// An invocation runs.
     Invoking,
+    /// Nothing runs, and the last initialisation failed; the next invocation tries again.
+    Failed,
     /// Processes are being ended after a failure; invocations wait.
     Resetting,
     /// It has ended or is about to.
@@ -159,6 +164,7 @@ impl Health {
             Self::Initializing => "initializing",
             Self::Ready => "ready",
             Self::Invoking => "invoking",
+            Self::Failed => "failed",
             Self::Resetting => "resetting",
             Self::ShuttingDown => "shutting-down",
         }
@@ -276,8 +282,8 @@ pub enum UploadOutcome {
     TooLarge,
     /// The body ended before it was complete.
     Truncated,
-    /// The response mode does not exist; the content type of the request, for the invoker.
-    InvalidMode(Option<HeaderValue>),
+    /// The response mode does not exist.
+    InvalidMode,
 }
 
 /// Why a call of the runtime was refused.

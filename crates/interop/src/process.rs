@@ -99,7 +99,7 @@ impl LaunchError {
                 "give a command, as in `rapid -- ./bootstrap`, or put an executable there"
             }
             Self::NotFound { .. } => "check the path, and PATH if it has no slash",
-            Self::NotExecutable { .. } => "it has to be a file with execute permission",
+            Self::NotExecutable { .. } => "it has to be a file with execute permission (chmod +x)",
             Self::Refused { .. } => "check that it runs on this machine",
             Self::RelativeWorkingDirectory { .. } | Self::WorkingDirectory { .. } => {
                 "start rapid in a directory that exists"

@@ -54,6 +54,12 @@ pub struct FunctionName<'a> {
 }
 
 impl<'a> FunctionName<'a> {
+    /// Whether a text is a name alone, without ARN and qualifier.
+    #[must_use]
+    pub fn is_plain(text: &str) -> bool {
+        !text.is_empty() && text.len() <= MAX_NAME_PART && text.bytes().all(is_name)
+    }
+
     /// Parses a name, a partial or a full ARN; `None` when it does not fit the service's pattern.
     ///
     /// # Source
@@ -85,8 +91,7 @@ impl<'a> FunctionName<'a> {
             [name, qualifier] => (*name, Some(*qualifier)),
             _ => return None,
         };
-        let name_fits =
-            !name.is_empty() && name.len() <= MAX_NAME_PART && name.bytes().all(is_name);
+        let name_fits = Self::is_plain(name);
         let qualifier_fits = qualifier.is_none_or(|qualifier| {
             matches!(qualifier, "$LATEST" | "$LATEST.PUBLISHED")
                 || (!qualifier.is_empty() && qualifier.bytes().all(is_alias))
@@ -128,7 +133,9 @@ fn is_partition(text: &str) -> bool {
             .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'))
 }
 
-fn is_account(text: &str) -> bool {
+/// Whether a text is the number of an account: twelve digits.
+#[must_use]
+pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -136,8 +143,16 @@ fn is_function_word(text: &str) -> bool {
     text == "function"
 }
 
-/// `(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`
-fn is_region(text: &str) -> bool {
+/// Whether a text is `$LATEST` or the number of a version.
+#[must_use]
+pub fn is_version(text: &str) -> bool {
+    text == "$LATEST" || (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether a text has the form of a region:
+/// `(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
     let lower = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     let text = text.strip_prefix("eusc-").unwrap_or(text);
     let parts: Vec<&str> = text.split('-').collect();

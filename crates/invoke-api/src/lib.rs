@@ -10,7 +10,7 @@ mod serve;
 mod trace;
 mod wire;
 
-pub use function::{FunctionIdentity, FunctionName, Qualified};
+pub use function::{FunctionIdentity, FunctionName, Qualified, is_account, is_region, is_version};
 pub use persona::Persona;
 pub use routes::router;
 pub use serve::serve;

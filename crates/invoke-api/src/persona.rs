@@ -17,7 +17,8 @@ pub enum Persona {
 
 impl Persona {
     /// The largest request body, in bytes.
-    pub(crate) const fn request_limit(self) -> usize {
+    #[must_use]
+    pub const fn request_limit(self) -> usize {
         match self {
             Self::Aws => MAX_SYNC_REQUEST_SIZE,
             Self::Rie => MAX_PAYLOAD_SIZE,

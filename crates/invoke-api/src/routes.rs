@@ -40,8 +40,10 @@ pub fn router<P: InvokePort>(port: P, persona: Persona, function: FunctionIdenti
     let version =
         HeaderValue::from_str(&function.version).unwrap_or(HeaderValue::from_static("$LATEST"));
     let api = Api { port, persona, function: Arc::new(function), version };
-    let health: MethodRouter<Api<P>> = get(health);
-    let invoke: MethodRouter<Api<P>> = post(invoke).fallback(not_allowed::<P>);
+    let health: MethodRouter<Api<P>> =
+        get(health).fallback(|request| not_allowed("GET, HEAD", request));
+    let invoke: MethodRouter<Api<P>> =
+        post(invoke).fallback(|request| not_allowed("POST", request));
     Router::new()
         .route(wire::HEALTH, health)
         .route(wire::INVOKE, invoke)
@@ -134,9 +136,9 @@ fn dry_run(id: &RequestId) -> Response {
     response
 }
 
-async fn not_allowed<P: InvokePort>(State(_): State<Api<P>>, request: Request) -> Response {
+async fn not_allowed(allowed: &'static str, request: Request) -> Response {
     read_over(request).await;
-    ApiError::MethodNotAllowed.response(new_request_id())
+    ApiError::MethodNotAllowed { allowed }.response(new_request_id())
 }
 
 async fn unknown<P: InvokePort>(State(api): State<Api<P>>, request: Request) -> Response {

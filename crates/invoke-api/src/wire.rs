@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use rapid_interop::MAX_PAYLOAD_SIZE;
 use rapid_interop::ports::{Health, InvokeRefusal};
 use serde::Serialize;
 
@@ -33,7 +34,10 @@ pub(crate) enum ApiError {
     /// 404: the path is none of the API's.
     UnknownOperation { method: String, path: String },
     /// 405: the path is one of the API's, the method is not.
-    MethodNotAllowed,
+    MethodNotAllowed {
+        /// The method that is.
+        allowed: &'static str,
+    },
     /// 400: a constraint of the model is violated.
     Validation { value: String, member: &'static str, pattern: &'static str },
     /// 400: two values contradict each other, or one is not supported.
@@ -78,6 +82,10 @@ impl From<InvokeRefusal> for ApiError {
     fn from(refusal: InvokeRefusal) -> Self {
         match refusal {
             InvokeRefusal::TooManyRequests => Self::TooManyRequests,
+            // The request limits lie below; only a port with a limit of its own gets here.
+            InvokeRefusal::TooLarge => {
+                Self::RequestTooLarge { size: MAX_PAYLOAD_SIZE + 1, limit: MAX_PAYLOAD_SIZE }
+            }
             InvokeRefusal::ShuttingDown => {
                 Self::Service("The execution environment is shutting down.")
             }
@@ -90,7 +98,7 @@ impl ApiError {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::UnknownOperation { .. } => "UnknownOperationException",
-            Self::MethodNotAllowed => "MethodNotAllowedException",
+            Self::MethodNotAllowed { .. } => "MethodNotAllowedException",
             Self::Validation { .. } => "ValidationException",
             Self::InvalidParameterValue(_) => "InvalidParameterValueException",
             Self::InvalidRequestContent(_) => "InvalidRequestContentException",
@@ -105,7 +113,7 @@ impl ApiError {
     const fn status(&self) -> StatusCode {
         match self {
             Self::UnknownOperation { .. } | Self::ResourceNotFound { .. } => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Validation { .. }
             | Self::InvalidParameterValue(_)
             | Self::InvalidRequestContent(_) => StatusCode::BAD_REQUEST,
@@ -122,7 +130,8 @@ impl ApiError {
                 "There is no operation {method} {path}. \
                  Invoke with POST /2015-03-31/functions/<name>/invocations."
             ),
-            Self::MethodNotAllowed => "Invoke with POST.".to_owned(),
+            Self::MethodNotAllowed { allowed: "POST" } => "Invoke with POST.".to_owned(),
+            Self::MethodNotAllowed { allowed } => format!("Ask with {allowed}."),
             Self::Validation { value, member, pattern } => format!(
                 "1 validation error detected: Value '{value}' at '{member}' failed to satisfy \
                  constraint: Member must satisfy regular expression pattern: {pattern}"
@@ -152,7 +161,7 @@ impl ApiError {
             Self::Service(_) => serde_json::to_vec(&UpperMessage { kind: "Server", message }),
             Self::TooManyRequests => lower(Some("ConcurrentInvocationLimitExceeded")),
             Self::UnknownOperation { .. }
-            | Self::MethodNotAllowed
+            | Self::MethodNotAllowed { .. }
             | Self::InvalidParameterValue(_)
             | Self::InvalidRequestContent(_)
             | Self::RequestTooLarge { .. }
@@ -168,8 +177,8 @@ impl ApiError {
         let headers = response.headers_mut();
         headers.insert(ERROR_TYPE, HeaderValue::from_static(self.code()));
         headers.insert(REQUEST_ID, request_id);
-        if *self == Self::MethodNotAllowed {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        if let Self::MethodNotAllowed { allowed } = self {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         response
     }
@@ -191,7 +200,8 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Response {
     response
 }
 
-/// What a health check is told: 200 while invocations would run or wait for their turn.
+/// What a health check is told: 200 while invocations would run or wait for their turn, 503 when
+/// they would meet a function that could not initialise so far.
 pub(crate) fn health(health: Health) -> Response {
     #[derive(Serialize)]
     struct State {
@@ -199,7 +209,9 @@ pub(crate) fn health(health: Health) -> Response {
     }
     let status = match health {
         Health::Idle | Health::Ready | Health::Invoking | Health::Resetting => StatusCode::OK,
-        Health::Initializing | Health::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        Health::Initializing | Health::Failed | Health::ShuttingDown => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     let body = serde_json::to_vec(&State { state: health.as_str() }).unwrap_or_default();
     json(status, Bytes::from(body))

@@ -47,8 +47,10 @@ const PLATFORM_UNRESERVED: [&str; 1] = ["AWS_XRAY_DAEMON_ADDRESS"];
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// Names with a leading underscore that customers may set all the same.
-const CUSTOMER_UNDERSCORE: [&str; 3] =
-    ["_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT", "_LAMBDA_TELEMETRY_LOG_FD"];
+///
+/// `_LAMBDA_TELEMETRY_LOG_FD` joins them with the log descriptor that it names: without one, a
+/// client would write its log into nothing.
+const CUSTOMER_UNDERSCORE: [&str; 2] = ["_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT"];
 
 /// Never shown to extensions, on top of every name with a leading underscore.
 const HIDDEN_FROM_EXTENSIONS: [&str; 1] = ["AWS_XRAY_CONTEXT_MISSING"];
@@ -315,11 +317,12 @@ mod tests {
             ("_", "/usr/bin/rapid"),
             ("_X_AMZN_TRACE_ID", "Root=1"),
             ("_LAMBDA_SB_ID", "1"),
+            ("_LAMBDA_TELEMETRY_LOG_FD", "3"),
             ("_AWS_XRAY_DAEMON_PORT", "2000"),
             ("CUSTOM", "a=b"),
         ]);
         let runtime = own.for_runtime();
-        for hidden in ["_", "_X_AMZN_TRACE_ID", "_LAMBDA_SB_ID"] {
+        for hidden in ["_", "_X_AMZN_TRACE_ID", "_LAMBDA_SB_ID", "_LAMBDA_TELEMETRY_LOG_FD"] {
             assert_eq!(find(&runtime, hidden), None, "{hidden}");
         }
         assert_eq!(find(&runtime, "_AWS_XRAY_DAEMON_PORT").as_deref(), Some("2000"));

@@ -65,6 +65,8 @@ pub struct Sandbox {
     first_fatal: FirstFatalError,
     /// The next initialisation runs inside an invocation.
     suppressed: bool,
+    /// The last initialisation failed.
+    init_failed: bool,
     /// What the next report tells of the initialisation before it.
     init_time: Option<InitTime>,
     /// Set once: when the running invocation must have ended, because everything ends.
@@ -140,6 +142,7 @@ impl Sandbox {
             queue: VecDeque::new(),
             first_fatal: FirstFatalError::default(),
             suppressed: false,
+            init_failed: false,
             init_time: None,
             closing: None,
         }
@@ -233,6 +236,7 @@ impl Sandbox {
     pub fn health(&self) -> Health {
         match &self.phase {
             _ if self.closing.is_some() => Health::ShuttingDown,
+            Phase::Idle if self.init_failed => Health::Failed,
             Phase::Idle => Health::Idle,
             Phase::Init(_) => Health::Initializing,
             Phase::Ready => Health::Ready,

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use rapid_engine::{Engine, EngineConfig, FunctionInfo};
 use rapid_events::{EventsApi, LineStyle};
 use rapid_interop::{InitType, RuntimeInfo};
-use rapid_invoke_api::{FunctionIdentity, Persona};
+use rapid_invoke_api::{
+    FunctionIdentity, FunctionName, Persona, is_account, is_region, is_version,
+};
 use rapid_lifecycle::Policy;
 use rapid_lifecycle::bootstrap::Bootstrap;
 use rapid_lifecycle::environment::{ApiSettings, Environment, FunctionSettings};
@@ -320,15 +321,20 @@ impl Builder {
     fn identity(&self) -> Result<FunctionIdentity, RapidError> {
         let account =
             self.account.clone().unwrap_or_else(|| environment::account(self.persona).to_owned());
-        let texts = [
-            ("the function name", &self.name),
-            ("the function version", &self.version),
-            ("the region", &self.region),
-            ("the account", &account),
+        let checks = [
+            (
+                FunctionName::is_plain(&self.name),
+                "function name",
+                &self.name,
+                "1 to 64 letters, digits, - _ or .",
+            ),
+            (is_version(&self.version), "function version", &self.version, "$LATEST or a number"),
+            (is_region(&self.region), "region", &self.region, "a region like us-east-1"),
+            (is_account(&account), "account", &account, "twelve digits"),
         ];
-        for (what, value) in texts {
-            if HeaderValue::from_str(value).is_err() || value.is_empty() {
-                return Err(RapidError::BadName { what, value: value.clone() });
+        for (fits, what, value, allowed) in checks {
+            if !fits {
+                return Err(RapidError::BadName { what, value: value.clone(), allowed });
             }
         }
         Ok(FunctionIdentity {

@@ -36,12 +36,14 @@ pub enum RapidError {
     /// The current directory cannot be found out.
     #[error("the current directory cannot be found out: {0}")]
     CurrentDirectory(io::Error),
-    /// A text cannot be part of an ARN.
-    #[error("{what} '{value}' has characters that do not fit into an ARN")]
+    /// A text cannot be part of the function's ARN.
+    #[error("the {what} '{value}' has to be {allowed}")]
     BadName {
         /// Which text it is.
         what: &'static str,
         /// The text.
         value: String,
+        /// What it has to be.
+        allowed: &'static str,
     },
 }

@@ -14,6 +14,7 @@ pub use lines::LineEvents;
 pub use rapid_engine::EngineHandle;
 pub use rapid_events::{EventsApi, LineStyle, NoEvents};
 pub use rapid_fatal_error::ErrorType;
+pub use rapid_interop::limits::DEFAULT_SHUTDOWN_BUDGET;
 pub use rapid_interop::ports::{Failure, Health, InvokeAnswer, InvokePort, InvokeRefusal};
 pub use rapid_interop::{
     ErrorInvokeResponse, InitFailure, InitSuccess, Invoke, RequestId, Shutdown, ShutdownSuccess,

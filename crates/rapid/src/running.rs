@@ -80,26 +80,27 @@ impl Bound {
             handle.clone(),
             metadata,
             stop_runtime.clone(),
-            DRAIN,
+            async { tokio::time::sleep(DRAIN).await },
         )));
         let invoke_address = invoke.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = invoke {
             let router = rapid_invoke_api::router(handle.clone(), persona, identity.clone());
-            let stop = stop_invoke.clone();
-            // Invocations that run at the end are answered by the engine within its budget.
-            let serve = rapid_invoke_api::serve(listener, router, stop, Duration::MAX);
-            servers.push(tokio::spawn(serve));
+            // An invocation that runs at the end is answered by the engine within its budget;
+            // only then does the time run for its answer to be read.
+            let (stop, closed) = (stop_invoke.clone(), handle.clone());
+            let drained = async move {
+                closed.closed().await;
+                tokio::time::sleep(DRAIN).await;
+            };
+            servers.push(tokio::spawn(rapid_invoke_api::serve(listener, router, stop, drained)));
         }
         let engine = tokio::spawn(engine.run());
         if eager {
             handle.start().await;
         }
         Running {
+            tasks: Tasks { handle: handle.clone(), engine, servers, stop_invoke, stop_runtime },
             handle,
-            engine,
-            servers,
-            stop_invoke,
-            stop_runtime,
             identity,
             console,
             runtime_address: runtime.1,
@@ -108,18 +109,37 @@ impl Bound {
     }
 }
 
-/// An execution environment that runs. Dropped, it ends without an orderly shutdown.
+/// An execution environment that runs.
+///
+/// Dropped, it ends at once: the running invocation is answered with an error, the processes are
+/// killed, the sockets are closed. The tasks for that need the tokio runtime to go on for a moment;
+/// [`Running::shutdown`] waits for them.
 #[derive(Debug)]
 pub struct Running {
+    handle: EngineHandle,
+    tasks: Tasks,
+    identity: FunctionIdentity,
+    console: Console,
+    runtime_address: SocketAddr,
+    invoke_address: Option<SocketAddr>,
+}
+
+/// What runs in the background, and how it is told to stop.
+#[derive(Debug)]
+struct Tasks {
     handle: EngineHandle,
     engine: JoinHandle<ShutdownSuccess>,
     servers: Vec<JoinHandle<()>>,
     stop_invoke: CancellationToken,
     stop_runtime: CancellationToken,
-    identity: FunctionIdentity,
-    console: Console,
-    runtime_address: SocketAddr,
-    invoke_address: Option<SocketAddr>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop_invoke.cancel();
+        self.stop_runtime.cancel();
+        self.handle.end();
+    }
 }
 
 impl Running {
@@ -185,20 +205,29 @@ impl Running {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the rest undone; processes are ended by their parent's death.
-    pub async fn shutdown(self, budget: Duration) -> ShutdownSuccess {
-        self.stop_invoke.cancel();
+    pub async fn shutdown(mut self, budget: Duration) -> ShutdownSuccess {
+        self.tasks.stop_invoke.cancel();
         let done = self.handle.shutdown(Shutdown { budget }).await;
-        self.stop_runtime.cancel();
+        self.tasks.stop_runtime.cancel();
         // What the engine task returns was told by the handle already.
-        let _ = self.engine.await;
-        for server in self.servers {
-            if tokio::time::timeout(DRAIN, server).await.is_err() {
-                tracing::debug!("a connection was still open at the end");
-            }
+        let _ = (&mut self.tasks.engine).await;
+        for server in std::mem::take(&mut self.tasks.servers) {
+            // A server that panicked has no connections left either.
+            let _ = server.await;
         }
         if !self.console.close(DRAIN).await {
             tracing::warn!("not all output could be written before the end");
         }
         done
+    }
+
+    /// Resolves when the execution environment has ended although nobody asked it to.
+    ///
+    /// That cannot happen but for a defect; whoever serves for long should watch for it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn ended(&self) {
+        self.handle.closed().await;
     }
 }

@@ -4,7 +4,7 @@ use rapid_interop::limits::MAX_ERROR_CAUSE_SIZE;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::wire::is_object;
+use crate::wire::{is_object, null_as_default};
 
 /// How much of the lists is kept, from one try to the next.
 const FACTORS: [f64; 4] = [0.8, 0.6, 0.4, 0.2];
@@ -15,31 +15,52 @@ const LAST_RESORT: usize = (MAX_ERROR_CAUSE_SIZE - 4096) / 2;
 struct Cause {
     #[serde(default)]
     exceptions: Option<Vec<Exception>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     working_directory: String,
     #[serde(default)]
     paths: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     message: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Exception {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     message: String,
-    #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        rename = "type",
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     kind: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     stack: Vec<StackFrame>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 struct StackFrame {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     path: String,
     #[serde(default, skip_serializing_if = "is_zero")]
     line: i64,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "String::is_empty"
+    )]
     label: String,
 }
 

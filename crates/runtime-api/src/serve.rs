@@ -1,6 +1,6 @@
 //! [`serve`]: the Runtime API on a listener, each connection bound to its generation.
 
-use std::time::Duration;
+use std::future::Future;
 
 use axum::Router;
 use http::Request;
@@ -15,9 +15,10 @@ use crate::routes::{ConnectionGeneration, router};
 
 /// Error causes of nearly 1 MiB come in a header, so heads may be larger than that. No timeouts:
 /// a runtime may hold a connection for as long as its function computes.
-const LIMITS: Limits = Limits { head: 2 * 1024 * 1024, head_timeout: None };
+const LIMITS: Limits = Limits { head: 2 * 1024 * 1024, head_timeout: None, write_stall: None };
 
-/// Serves the Runtime API until `stop` is cancelled; connections may then finish for `grace`.
+/// Serves the Runtime API until `stop` is cancelled; connections may then finish until
+/// `cut` resolves.
 ///
 /// A connection belongs to the generation in which it was accepted, and is cut when that ends.
 /// `listener` should be bound to loopback: whoever reaches it is taken for the runtime.
@@ -29,10 +30,10 @@ pub async fn serve<P: RuntimePort>(
     port: P,
     metadata: Metadata,
     stop: CancellationToken,
-    grace: Duration,
+    cut: impl Future<Output = ()> + Send,
 ) {
     let router = router(port.clone(), metadata);
-    rapid_http::serve(listener, LIMITS, stop, grace, move || {
+    rapid_http::serve(listener, LIMITS, stop, cut, move || {
         let generation = port.generation();
         let router: Router = router.clone();
         let service = tower::service_fn(move |mut request: Request<_>| {

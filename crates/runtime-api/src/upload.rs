@@ -2,10 +2,12 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use rapid_fatal_error::ErrorType;
-use rapid_http::{BodyError, collect};
+use rapid_http::{BodyError, collect, collect_with_trailers};
 use rapid_interop::limits::MAX_PAYLOAD_SIZE;
 use rapid_interop::ports::{RuntimePort, Upload, UploadOutcome};
 use rapid_interop::{
@@ -36,13 +38,17 @@ pub(crate) async fn response<P: RuntimePort>(
     let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
     let mode = request.headers().get(wire::RESPONSE_MODE).map(HeaderValue::as_bytes);
     let Ok(function_response_mode) = FunctionResponseMode::from_runtime(mode) else {
-        let outcome = UploadOutcome::InvalidMode(content_type);
-        let finished = upload.finish(outcome).await;
+        let finished = upload.finish(UploadOutcome::InvalidMode).await;
         return refuse(request, reply(finished, wire::invalid_mode())).await;
     };
     let headers = InvokeResponseHeaders { content_type, function_response_mode };
-    match collect(request.into_body(), MAX_PAYLOAD_SIZE, None).await {
-        Ok(payload) => {
+    match collect_with_trailers(request.into_body(), MAX_PAYLOAD_SIZE, None).await {
+        // Some clients declare the trailers of a failure every time, and leave them empty.
+        Ok((_, trailers)) if trailers.get(wire::ERROR_TYPE).is_some_and(|it| !it.is_empty()) => {
+            let (error, trace) = read_error_trailers(&trailers);
+            reply(upload.finish(UploadOutcome::Error(error, trace)).await, wire::accepted())
+        }
+        Ok((payload, _)) => {
             let response = StreamableInvokeResponse { headers, payload };
             reply(upload.finish(UploadOutcome::Response(response)).await, wire::accepted())
         }
@@ -100,15 +106,36 @@ pub(crate) async fn refuse(request: Request, response: Response) -> Response {
     response
 }
 
+/// What trailers say of a function that failed after it had begun to respond. The part of the
+/// response that came is worth nothing then.
+///
+/// # Source
+/// Runtime API, "Response modes".
+fn read_error_trailers(trailers: &HeaderMap) -> (ErrorInvokeResponse, InvokeErrorTraceData) {
+    let function_error = FunctionError { error_type: error_type(trailers), message: String::new() };
+    let body = trailers.get(wire::ERROR_BODY).map(HeaderValue::as_bytes).unwrap_or_default();
+    // The body is base64 of JSON; whoever sends something else is passed on as it is.
+    let payload = match STANDARD.decode(body) {
+        Ok(decoded) if !decoded.is_empty() => Bytes::from(decoded),
+        Ok(_) => Bytes::from(serde_json::to_vec(&function_error).unwrap_or_default()),
+        Err(_) => Bytes::copy_from_slice(body),
+    };
+    let headers = InvokeResponseHeaders {
+        content_type: Some(wire::JSON),
+        ..InvokeResponseHeaders::default()
+    };
+    (ErrorInvokeResponse { headers, payload, function_error }, InvokeErrorTraceData::default())
+}
+
 /// The error body that carries a cause for the trace.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorWithCause<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire::null_as_default")]
     error_message: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire::null_as_default")]
     error_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire::null_as_default")]
     stack_trace: Vec<String>,
     #[serde(borrow, default)]
     error_cause: Option<&'a RawValue>,
@@ -213,6 +240,31 @@ mod tests {
             trace.error_cause.unwrap().get(),
             r#"{"exceptions":null,"working_directory":"/w","paths":null}"#
         );
+    }
+
+    #[test]
+    fn null_is_nothing_in_an_error_with_a_cause() {
+        let headers =
+            headers(&[(header::CONTENT_TYPE, "application/vnd.aws.lambda.error.cause+json")]);
+        let body = br#"{"errorMessage":"m","errorType":null,"stackTrace":null,"errorCause":null}"#;
+        let (error, trace) = read_error(&headers, Bytes::from_static(body));
+        assert_eq!(error.payload, r#"{"errorMessage":"m","errorType":""}"#);
+        assert!(trace.error_cause.is_none());
+    }
+
+    #[test]
+    fn trailers_of_a_failed_response_are_the_error() {
+        let trailers = headers(&[
+            (wire::ERROR_TYPE, "Runtime.Oops"),
+            (wire::ERROR_BODY, "eyJlcnJvck1lc3NhZ2UiOiJtIn0="),
+        ]);
+        let (error, _) = read_error_trailers(&trailers);
+        assert_eq!(error.payload, r#"{"errorMessage":"m"}"#);
+        assert_eq!(error.function_error.error_type.as_str(), "Runtime.Oops");
+        let bare = headers(&[(wire::ERROR_TYPE, "Runtime.Oops")]);
+        assert_eq!(read_error_trailers(&bare).0.payload, r#"{"errorType":"Runtime.Oops"}"#);
+        let odd = headers(&[(wire::ERROR_TYPE, "Runtime.Oops"), (wire::ERROR_BODY, "{}")]);
+        assert_eq!(read_error_trailers(&odd).0.payload, "{}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use rapid_interop::limits::MAX_PAYLOAD_SIZE;
 use rapid_interop::ports::RuntimeRefusal;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) const PING: &str = "/2018-06-01/ping";
 pub(crate) const NEXT: &str = "/2018-06-01/runtime/invocation/next";
@@ -32,6 +32,8 @@ pub(crate) const RESPONSE_MODE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-response-mode");
 pub(crate) const ERROR_TYPE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-error-type");
+pub(crate) const ERROR_BODY: HeaderName =
+    HeaderName::from_static("lambda-runtime-function-error-body");
 pub(crate) const XRAY_ERROR_CAUSE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-xray-error-cause");
 
@@ -109,6 +111,15 @@ pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response {
             .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     response
+}
+
+/// Reads `null` like an absent value.
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Whether a JSON text, if it is one, is an object.

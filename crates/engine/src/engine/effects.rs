@@ -1,18 +1,24 @@
 //! What the engine does: each effect of the machine, carried out without waiting.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rapid_events::EventsApi;
 use rapid_interop::ports::{Failure, InvokeAnswer, NextEvent, RuntimeRefusal};
 use rapid_interop::process::{Launch, LaunchError, OutputSource, Process, Processes, StopPlan};
-use rapid_interop::{Generation, Mono, RequestId, ResetReason, RuntimeRelease, ShutdownSuccess};
+use rapid_interop::{
+    Generation, InteropError, Mono, RequestId, ResetReason, RuntimeRelease, ShutdownSuccess,
+};
 use rapid_lifecycle::{Answer, Caller, Effect, Ticket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
 use crate::answer;
 use crate::handle::EngineReceipt;
 use crate::message::{HandleNotice, Notice};
+
+/// How long the news of a process's end may take after its connections broke off.
+const NEWS_OF_EXIT: Duration = Duration::from_millis(25);
 
 impl<P: Processes, E: EventsApi> Engine<P, E> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
@@ -51,15 +57,36 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         }
     }
 
-    /// Lets go of everything of a generation that has just ended.
-    pub(super) fn follow_generation(&mut self) {
+    /// Tells connections which generation runs; `true` when an earlier one has just ended.
+    pub(super) fn publish_generation(&self) -> bool {
         let current = self.sandbox.generation();
-        if self.finished.is_none() && *self.generation.borrow() != current {
-            self.runtime = None;
-            self.init_error = None;
-            self.release = RuntimeRelease::default();
-            self.generation.send_replace(current);
-        }
+        self.generation.send_if_modified(|published| {
+            let over = *published != current;
+            *published = current;
+            over
+        })
+    }
+
+    /// Lets go of what belonged to the generation that has just ended.
+    pub(super) fn forget_generation(&mut self) {
+        self.runtime = None;
+        self.init_error = None;
+        self.release = RuntimeRelease::default();
+    }
+
+    /// Waits a moment before an upload counts as truncated: a runtime that was killed breaks its
+    /// connections off first, and its exit says more.
+    pub(super) fn defer_truncation(
+        &self,
+        ticket: Ticket,
+        generation: Generation,
+        reply: Option<oneshot::Sender<Result<(), InteropError>>>,
+    ) {
+        let notices = self.notices_sender.clone();
+        self.tasks.spawn(async move {
+            tokio::time::sleep(NEWS_OF_EXIT).await;
+            send(&notices, Notice::Truncated { ticket, generation, reply });
+        });
     }
 
     fn launch(&mut self, generation: Generation) {

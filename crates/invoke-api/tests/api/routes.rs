@@ -73,6 +73,7 @@ async fn health_is_good_while_invocations_would_run_or_wait_for_their_turn() {
         (Health::Ready, 200, "ready"),
         (Health::Invoking, 200, "invoking"),
         (Health::Resetting, 200, "resetting"),
+        (Health::Failed, 503, "failed"),
         (Health::ShuttingDown, 503, "shutting-down"),
     ];
     for (health, status, state) in rows {
@@ -92,5 +93,5 @@ async fn health_is_good_while_invocations_would_run_or_wait_for_their_turn() {
 async fn health_cannot_be_posted() {
     let response = send(&FakePort::default(), Persona::Aws, "POST /health", "").await;
     assert_eq!(response.status(), 405);
-    assert_eq!(response.headers()["allow"], "GET,HEAD");
+    assert_eq!(response.headers()["allow"], "GET, HEAD");
 }

@@ -31,7 +31,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = serve(listener, api(port, Persona::Aws), stop.clone(), PATIENCE);
+        let serving = serve(listener, api(port, Persona::Aws), stop.clone(), async {
+            tokio::time::sleep(PATIENCE).await;
+        });
         Self { address, stop, served: tokio::spawn(serving) }
     }
 

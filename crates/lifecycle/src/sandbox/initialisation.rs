@@ -72,6 +72,7 @@ impl Sandbox {
         let (phase, duration) = (init.phase, now.since(init.started));
         self.init_time = Some(InitTime { duration, phase });
         self.suppressed = false;
+        self.init_failed = false;
         self.phase = Phase::Ready;
         let status = EndStatus::Success;
         out.push(Effect::Reached(Milestone::InitRuntimeDone { phase, status: status.clone() }));
@@ -92,6 +93,7 @@ impl Sandbox {
             return;
         };
         let (phase, duration) = (init.phase, now.since(init.started));
+        self.init_failed = true;
         if let Some(status) = runtime_done {
             out.push(Effect::Reached(Milestone::InitRuntimeDone { phase, status }));
         }

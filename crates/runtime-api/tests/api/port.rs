@@ -236,9 +236,7 @@ impl Upload for FakeUpload {
             ),
             UploadOutcome::TooLarge => "finished as too large".to_owned(),
             UploadOutcome::Truncated => "finished as truncated".to_owned(),
-            UploadOutcome::InvalidMode(content_type) => {
-                format!("finished with an invalid mode, {}", text(content_type.as_ref()))
-            }
+            UploadOutcome::InvalidMode => "finished with an invalid mode".to_owned(),
         });
         self.0.port.script().finish
     }

@@ -74,15 +74,28 @@ async fn an_empty_event_is_delivered_like_any_other() {
 }
 
 #[tokio::test]
-async fn declared_trailers_are_read_over() {
-    let port = FakePort::default();
-    let server = Server::over(&port).await;
-    let mut connection = server.connect().await;
-    let headers = "Transfer-Encoding: chunked\r\nTrailer: Lambda-Runtime-Function-Error-Type\r\n";
-    connection.write(post("invocation/abc/response", headers)).await;
-    connection.write("2\r\nhi\r\n0\r\nLambda-Runtime-Function-Error-Type: T\r\n\r\n").await;
-    connection.answers(ACCEPTED, ACCEPTED_BODY).await;
-    assert_eq!(port.heard()[1..], ["finished with -, Buffered, payload hi"]);
+async fn trailers_that_name_an_error_make_the_response_one() {
+    let error = "finished with error Runtime.Oops, application/json, Buffered, payload {}, cause -";
+    for (trailers, heard) in [
+        ("", "finished with -, Buffered, payload hi"),
+        ("Lambda-Runtime-Function-Error-Type: \r\n", "finished with -, Buffered, payload hi"),
+        ("X-Other: 1\r\n", "finished with -, Buffered, payload hi"),
+        (
+            "Lambda-Runtime-Function-Error-Type: Runtime.Oops\r\n\
+             Lambda-Runtime-Function-Error-Body: e30=\r\n",
+            error,
+        ),
+    ] {
+        let port = FakePort::default();
+        let server = Server::over(&port).await;
+        let mut connection = server.connect().await;
+        let headers =
+            "Transfer-Encoding: chunked\r\nTrailer: Lambda-Runtime-Function-Error-Type\r\n";
+        connection.write(post("invocation/abc/response", headers)).await;
+        connection.write(format!("2\r\nhi\r\n0\r\n{trailers}\r\n")).await;
+        connection.answers(ACCEPTED, ACCEPTED_BODY).await;
+        assert_eq!(port.heard()[1..], [heard]);
+    }
 }
 
 #[tokio::test]
