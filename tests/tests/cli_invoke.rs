@@ -148,6 +148,21 @@ fn an_event_that_is_no_json_is_refused_before_anything_runs() {
 }
 
 #[test]
+fn an_event_that_is_too_large_is_refused_and_not_cut() {
+    let event = vec![b'1'; 6 * 1024 * 1024 + 1];
+    let finished = run(&["invoke", "--payload-file", "-"], &Options::fixture(), &event);
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""));
+    assert!(finished.stderr.contains("has 6291457 bytes, more than 6291456"), "{finished:?}");
+}
+
+#[test]
+fn exit_codes_are_its_own_whatever_the_manners() {
+    let event = json!({"do": "exit", "code": 9}).to_string();
+    let words = ["invoke", "--compat", "rie", "--payload", &event];
+    assert_eq!(run(&words, &Options::fixture(), b"").code, Some(5));
+}
+
+#[test]
 fn nothing_is_left_of_the_function() {
     let finished = invoke(&event("spawn-setsid-grandchild"), &Options::fixture());
     assert_eq!(finished.code, Some(0), "{finished:?}");

@@ -123,12 +123,15 @@ fn a_response_that_breaks_off_is_told_to_the_invoker_at_once() {
 }
 
 #[test]
-fn a_response_in_chunks_is_put_together_with_or_without_trailers() {
+fn a_response_in_chunks_is_put_together_and_trailers_may_turn_it_into_an_error() {
     let rapid = Rapid::serve(Options::fixture());
     for (trailers, streaming) in [(false, false), (false, true), (true, false), (true, true)] {
         let event = json!({"do": "respond-chunked", "trailers": trailers, "streaming": streaming});
         let reply = rapid.invoke(event.to_string());
-        assert_eq!((reply.status, reply.text().as_str()), (200, "\"one two three\""), "{event}");
+        let (body, error) =
+            if trailers { ("{}", Some("Unhandled")) } else { ("\"one two three\"", None) };
+        assert_eq!((reply.status, reply.text().as_str()), (200, body), "{event}");
+        assert_eq!(reply.function_error(), error, "{event}");
         expect_answers(&recall(&rapid), &[(202, ACCEPTED)]);
     }
 }

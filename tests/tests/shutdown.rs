@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use rapid_e2e::processes::Process;
 use rapid_e2e::{Connection, DEADLINE, Options, Rapid, Request, event, eventually};
 use serde_json::json;
@@ -32,6 +33,24 @@ fn sigint_ends_it_with_the_code_of_an_interrupt() {
     let rapid = Rapid::serve(Options::fixture());
     rapid.expect_echo();
     end(&rapid, Rapid::int, 130);
+}
+
+#[test]
+fn a_terminal_that_goes_away_leaves_nothing_behind() {
+    for signal in [Signal::SIGHUP, Signal::SIGQUIT] {
+        let rapid = Rapid::serve(Options::fixture());
+        let child: i32 = rapid
+            .invoke(event("spawn-setsid-grandchild").to_string())
+            .json()
+            .as_i64()
+            .and_then(|pid| pid.try_into().ok())
+            .unwrap();
+        rapid.signal(signal);
+        assert_eq!(rapid.exit_code(DEADLINE), Some(0), "{signal}");
+        eventually("its child has gone", || {
+            Process::read(child).is_none_or(|process| process.name != "fixture-runtime")
+        });
+    }
 }
 
 #[test]

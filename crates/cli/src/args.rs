@@ -8,6 +8,8 @@ use clap::builder::OsStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command, value_parser};
 
+use rapid::Persona;
+
 use crate::settings::{SETTINGS, Setting};
 
 /// What was typed.
@@ -61,15 +63,17 @@ Exit status: 0 response, 1 function error, 2 wrong usage, 3 initialisation faile
 10 and above: rapid itself failed, or a signal ended it (130, 143).";
 
 impl Args {
-    /// Reads the command line, `words` including the program's name.
+    /// Reads the command line, `words` including the program's name. A binary that is called like
+    /// the emulator knows no subcommands: a bootstrap may be called `invoke`.
     ///
     /// # Errors
     /// What clap has to say, which includes `--help` and `--version`.
     pub(crate) fn parse(
         words: impl IntoIterator<Item = OsString>,
         color: ColorChoice,
+        persona: Persona,
     ) -> Result<Self, clap::Error> {
-        let mut definition = command(color);
+        let mut definition = command(color, persona);
         let matches = definition.try_get_matches_from_mut(words)?;
         let (task, sub) = match matches.subcommand() {
             Some(("invoke", sub)) => {
@@ -126,8 +130,8 @@ fn config_of(matches: &ArgMatches) -> Option<PathBuf> {
     matches.get_one::<PathBuf>("config").cloned()
 }
 
-fn command(color: ColorChoice) -> Command {
-    Command::new("rapid")
+fn command(color: ColorChoice, persona: Persona) -> Command {
+    let root = Command::new("rapid")
         .version(env!("CARGO_PKG_VERSION"))
         .about("The AWS Lambda execution environment, on your machine")
         .override_usage("rapid [OPTIONS] [--] [COMMAND [ARGS]...]\n       rapid serve|invoke [OPTIONS] [--] [COMMAND [ARGS]...]")
@@ -135,10 +139,16 @@ fn command(color: ColorChoice) -> Command {
         .color(color)
         .args_override_self(true)
         .disable_help_subcommand(true)
-        .subcommand_precedence_over_arg(true)
+        .args(settings(|_| true))
+        .arg(words());
+    if persona == Persona::Rie {
+        return root;
+    }
+    root.subcommand_precedence_over_arg(true)
         .subcommand(
             Command::new("serve")
                 .about("Serve the function until SIGTERM or SIGINT (the default)")
+                .override_usage("rapid serve [OPTIONS] [--] [COMMAND [ARGS]...]")
                 .args_override_self(true)
                 .args(settings(|_| true))
                 .arg(words()),
@@ -146,14 +156,13 @@ fn command(color: ColorChoice) -> Command {
         .subcommand(
             Command::new("invoke")
                 .about("Start the function, invoke it, print its response and leave")
+                .override_usage("rapid invoke [OPTIONS] [--] [COMMAND [ARGS]...]")
                 .after_help(INVOKE_AFTER_HELP)
                 .args_override_self(true)
                 .args(invoke_args())
                 .args(settings(|setting| !setting.serve_only))
                 .arg(words()),
         )
-        .args(settings(|_| true))
-        .arg(words())
 }
 
 /// The flags of the settings that `wanted` picks, and `--config`.
@@ -217,7 +226,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
         let words = line.split_whitespace().map(OsString::from);
-        Args::parse(words, ColorChoice::Never)
+        Args::parse(words, ColorChoice::Never, Persona::Aws)
     }
 
     fn command_of(line: &str) -> Vec<String> {
@@ -227,7 +236,9 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        command(ColorChoice::Never).debug_assert();
+        for persona in [Persona::Aws, Persona::Rie] {
+            command(ColorChoice::Never, persona).debug_assert();
+        }
     }
 
     #[test]
@@ -263,6 +274,13 @@ mod tests {
         assert_eq!(invoke.payload.as_deref(), Some("{}"));
         assert_eq!(args.command, ["./b", "h"]);
         assert_eq!(parse("rapid serve -- x").unwrap().task, Task::Serve);
+    }
+
+    #[test]
+    fn the_emulator_knows_no_subcommands() {
+        let words = ["aws-lambda-rie", "invoke", "handler"].map(OsString::from);
+        let args = Args::parse(words, ColorChoice::Never, Persona::Rie).unwrap();
+        assert_eq!((args.task, args.command.len()), (Task::Serve, 2));
     }
 
     #[test]

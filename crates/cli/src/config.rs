@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -107,8 +107,8 @@ impl Config {
         let default_address = SocketAddr::from(([0, 0, 0, 0], 8080));
         let config = Self {
             persona,
-            address: values.address("address").unwrap_or(default_address),
-            runtime_api_address: values.address("runtime-api-address"),
+            address: values.address("address", "0.0.0.0").unwrap_or(default_address),
+            runtime_api_address: values.address("runtime-api-address", "127.0.0.1"),
             init: values.read("init", "eager or lazy", |text| match text {
                 "eager" => Some(InitMode::Eager),
                 "lazy" => Some(InitMode::Lazy),
@@ -118,7 +118,7 @@ impl Config {
             init_timeout: values.seconds("init-timeout", 1).unwrap_or(Duration::from_secs(10)),
             shutdown_timeout: values
                 .seconds("shutdown-timeout", 0)
-                .unwrap_or(Duration::from_secs(2)),
+                .unwrap_or(rapid::DEFAULT_SHUTDOWN_BUDGET),
             queue: values
                 .read("queue", "a whole number from 0", |text| text.parse().ok())
                 .unwrap_or(100),
@@ -141,9 +141,7 @@ impl Config {
             }),
             log_group: values.text("log-group"),
             log_stream: values.text("log-stream"),
-            log_level: values
-                .read("log-level", "panic, fatal, error, warn, info, debug or trace", level)
-                .unwrap_or(default_level),
+            log_level: values.log_level(persona).unwrap_or(default_level),
             log_json: values
                 .read("log-format", "text or json", |text| match text {
                     "text" => Some(false),
@@ -176,6 +174,16 @@ pub(crate) fn persona_of_program(program: Option<&Path>) -> Persona {
     } else {
         Persona::Aws
     }
+}
+
+/// Variables that look as if they were meant for rapid, and are not: misspelled ones, most likely.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let known =
+        |name: &str| name == "RAPID_CONFIG" || SETTINGS.iter().any(|setting| setting.env == name);
+    std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("RAPID_") && !known(name))
+        .collect()
 }
 
 /// Looks values up and notes what is wrong with them.
@@ -219,6 +227,17 @@ impl<V: Vars> Values<'_, V> {
         parsed
     }
 
+    fn log_level(&mut self, persona: Persona) -> Option<LevelFilter> {
+        let setting = SETTINGS.iter().find(|setting| setting.key == "log-level")?;
+        let (value, source) = self.find(setting)?;
+        // Many functions have a LOG_LEVEL of their own; only the emulator insists on its words.
+        let functions_own = matches!(source, Source::Variable("LOG_LEVEL"));
+        if functions_own && persona == Persona::Aws && level(&value).is_none() {
+            return None;
+        }
+        self.read("log-level", "panic, fatal, error, warn, info, debug or trace", level)
+    }
+
     fn text(&mut self, key: &str) -> Option<String> {
         self.read(key, "text", |text| Some(text.to_owned()))
     }
@@ -231,12 +250,15 @@ impl<V: Vars> Values<'_, V> {
         })
     }
 
-    fn address(&mut self, key: &str) -> Option<SocketAddr> {
-        let allowed = "a valid network address: an IP address and a port, as in 127.0.0.1:8080";
+    /// An address; without a host it is `any_host`.
+    fn address(&mut self, key: &str, any_host: &str) -> Option<SocketAddr> {
+        let allowed = "a valid network address: a host and a port, as in 127.0.0.1:8080";
         self.read(key, allowed, |text| {
-            text.strip_prefix("localhost:")
-                .map_or_else(|| text.parse(), |port| format!("127.0.0.1:{port}").parse())
-                .ok()
+            let whole =
+                if text.starts_with(':') { format!("{any_host}{text}") } else { text.into() };
+            // A name may stand for several addresses; the APIs are served on the old family.
+            let found: Vec<SocketAddr> = whole.to_socket_addrs().ok()?.collect();
+            found.iter().find(|found| found.is_ipv4()).or(found.first()).copied()
         })
     }
 }
@@ -312,7 +334,7 @@ mod tests {
 
     fn resolve(line: &str, vars: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
         let words = line.split_whitespace().map(OsString::from);
-        let args = Args::parse(words, ColorChoice::Never).unwrap();
+        let args = Args::parse(words, ColorChoice::Never, Persona::Aws).unwrap();
         let given = Given(vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
         Config::resolve(&args, &given, Path::new(line.split(' ').next().unwrap()).into())
     }
@@ -363,14 +385,32 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "--address: 'nowhere' is not a valid network address: an IP address and a port, \
-                 as in 127.0.0.1:8080",
+                "--address: 'nowhere' is not a valid network address: a host and a port, as in \
+                 127.0.0.1:8080",
                 "the environment variable AWS_LAMBDA_FUNCTION_TIMEOUT: '0' is not a whole number \
                  of seconds from 1",
                 "--queue: '--' is not a whole number from 0",
                 "the environment variable RAPID_MEMORY: 'big' is not a whole number of MB from 1",
             ]
         );
+    }
+
+    #[test]
+    fn a_log_level_of_the_functions_own_is_left_alone() {
+        let own = resolve("rapid x", &[("LOG_LEVEL", "verbose")]).unwrap();
+        assert_eq!(own.log_level, LevelFilter::WARN);
+        assert!(resolve("aws-lambda-rie x", &[("LOG_LEVEL", "verbose")]).is_err());
+        assert!(resolve("rapid x", &[("RAPID_LOG_LEVEL", "verbose")]).is_err());
+    }
+
+    #[test]
+    fn addresses_may_leave_the_host_out_or_name_it() {
+        let config = resolve("rapid --address :80 --runtime-api-address localhost:0 x", &[]);
+        let config = config.unwrap();
+        assert_eq!(config.address.to_string(), "0.0.0.0:80");
+        assert_eq!(config.runtime_api_address.unwrap().to_string(), "127.0.0.1:0");
+        let short = resolve("rapid --runtime-api-address :9 x", &[]).unwrap();
+        assert_eq!(short.runtime_api_address.unwrap().to_string(), "127.0.0.1:9");
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl Exit {
     pub(crate) const fn of_refusal(refusal: InvokeRefusal) -> Self {
         match refusal {
             InvokeRefusal::TooManyRequests => Self::Throttled,
+            InvokeRefusal::TooLarge => Self::Usage,
             InvokeRefusal::ShuttingDown => Self::Interrupted,
         }
     }

@@ -1,7 +1,7 @@
 //! `rapid invoke`: starts the function, invokes it, prints its response and leaves.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +32,10 @@ pub(crate) async fn run(
             return say(&format!("rapid: signals cannot be watched: {error}"), Exit::Internal);
         }
     };
+    let stdout = match Console::stdout() {
+        Ok(stdout) => stdout,
+        Err(error) => return say(&format!("rapid: {error}"), Exit::Internal),
+    };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     // Standard output is for the response alone.
     let bound = builder(command, &config, guard, stderr)
@@ -44,7 +48,7 @@ pub(crate) async fn run(
     };
     let (exit, budget) = tokio::select! {
         // The runtime gets the time to come back for its next event, so that the report is true.
-        exit = invoke_all(&running, payload, args.repeat) => (exit, config.shutdown_timeout),
+        exit = invoke_all(&running, payload, args.repeat, &stdout) => (exit, config.shutdown_timeout),
         // Nobody waits for the response any more.
         asked = signals.next() => match asked {
             Asked::Terminate => (Exit::Terminated, Duration::ZERO),
@@ -55,9 +59,9 @@ pub(crate) async fn run(
     exit
 }
 
-async fn invoke_all(running: &Running, payload: Bytes, repeat: u32) -> Exit {
+async fn invoke_all(running: &Running, payload: Bytes, repeat: u32, stdout: &Console) -> Exit {
     for _ in 0..repeat {
-        let exit = invoke_once(running, payload.clone()).await;
+        let exit = invoke_once(running, payload.clone(), stdout).await;
         if exit != Exit::Ok {
             return exit;
         }
@@ -65,23 +69,17 @@ async fn invoke_all(running: &Running, payload: Bytes, repeat: u32) -> Exit {
     Exit::Ok
 }
 
-async fn invoke_once(running: &Running, payload: Bytes) -> Exit {
+async fn invoke_once(running: &Running, payload: Bytes, stdout: &Console) -> Exit {
     let (body, exit) = match running.invoke(payload).await {
         Ok(InvokeAnswer::Response(response)) => (response.payload, Exit::Ok),
         Ok(InvokeAnswer::Failed(failure, error)) => (error.payload, Exit::of_failure(&failure)),
         Err(refusal) => return say(&format!("rapid: {refusal}"), Exit::of_refusal(refusal)),
     };
-    let mut stdout = io::stdout().lock();
-    let printed = stdout
-        .write_all(&body)
-        .and_then(|()| stdout.write_all(b"\n"))
-        .and_then(|()| stdout.flush());
-    match printed {
-        Ok(()) => exit,
-        Err(error) => {
-            say(&format!("rapid: the response cannot be printed: {error}"), Exit::Internal)
-        }
-    }
+    // Never on this thread, which serves the function: a reader may take its time.
+    stdout.write(&body);
+    stdout.write(b"\n");
+    stdout.flush().await;
+    exit
 }
 
 /// The event: `{}` when none was given. It has to be JSON, as for the served Invoke API.
@@ -105,6 +103,11 @@ fn payload(args: &InvokeArgs, persona: Persona) -> Result<Bytes, String> {
     };
     if persona == Persona::Aws && event.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
+    }
+    let limit = persona.request_limit();
+    if event.len() > limit {
+        let size = event.len();
+        return Err(format!("the event from {source} has {size} bytes, more than {limit}"));
     }
     if persona == Persona::Aws
         && let Err(error) = serde_json::from_slice::<IgnoredAny>(&event)

@@ -18,7 +18,11 @@ pub(crate) fn start(persona: Persona, level: LevelFilter, json: bool, console: C
     let dropped = Arc::new(AtomicU64::new(0));
     let base = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(move || Unblocked { console: console.clone(), dropped: Arc::clone(&dropped) })
+        .with_writer(move || Unblocked {
+            console: console.clone(),
+            dropped: Arc::clone(&dropped),
+            json,
+        })
         .with_ansi(colored());
     // Only a second start can fail.
     let _ = match (json, persona) {
@@ -38,6 +42,7 @@ pub(crate) fn start(persona: Persona, level: LevelFilter, json: bool, console: C
 struct Unblocked {
     console: Console,
     dropped: Arc<AtomicU64>,
+    json: bool,
 }
 
 impl io::Write for Unblocked {
@@ -45,7 +50,12 @@ impl io::Write for Unblocked {
         if self.console.has_room() {
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
-                let line = format!("{dropped} lines of this log were dropped: nobody read it\n");
+                let message = format!("{dropped} lines of this log were dropped: nobody read it");
+                let line = if self.json {
+                    format!("{{\"level\":\"WARN\",\"fields\":{{\"message\":\"{message}\"}}}}\n")
+                } else {
+                    format!("{message}\n")
+                };
                 self.console.write(line.as_bytes());
             }
             self.console.write(bytes);

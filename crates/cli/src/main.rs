@@ -31,7 +31,8 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let program = words.first().map(Path::new);
     let color = if logging::colored() { ColorChoice::Auto } else { ColorChoice::Never };
-    let args = match Args::parse(words.iter().cloned(), color) {
+    let named = config::persona_of_program(program);
+    let args = match Args::parse(words.iter().cloned(), color, named) {
         Ok(args) => args,
         Err(error) => return leave(refuse(&error), persona_of(&words)),
     };
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
         }
     };
     logging::start(config.persona, config.log_level, config.log_json, log.clone());
+    for name in config::unknown_variables() {
+        tracing::warn!(
+            "the environment variable {name} means nothing to rapid; see `rapid --help`"
+        );
+    }
     // While there is a single thread: the guard outlives rapid by the moment it takes to end the
     // function's processes.
     let guard = Guard::start()
@@ -53,7 +59,11 @@ fn main() -> ExitCode {
             tracing::warn!(%error, "processes would survive if rapid were killed");
         })
         .ok();
-    let persona = config.persona;
+    let persona = match args.task {
+        Task::Serve => config.persona,
+        // The emulator has nothing like it, so its codes say nothing here.
+        Task::Invoke(_) => Persona::Aws,
+    };
     let exit = match runtime(config.threads) {
         Ok(runtime) => runtime.block_on(async {
             let exit = run(args, config, guard, log.clone()).await;
@@ -148,18 +158,22 @@ fn builder(
 /// Says why an execution environment could not be set up, and what to do about it.
 fn cannot_start(error: &RapidError) -> Exit {
     let (advice, exit) = match error {
-        RapidError::Listen { api, .. } => {
+        RapidError::Listen { api, reason, .. } => {
             let flag = if *api == "Runtime API" { "--runtime-api-address" } else { "--address" };
-            let advice = format!(
-                "Stop what listens there, or choose another address with {flag}; port 0 picks a \
-                 free port."
-            );
+            let advice = if reason.kind() == std::io::ErrorKind::AddrInUse {
+                format!(
+                    "Stop what listens there, or choose another address with {flag}; port 0 picks \
+                     a free port."
+                )
+            } else {
+                format!("Choose an address of this machine with {flag}.")
+            };
             (advice, Exit::Listen)
         }
         RapidError::NotLoopback { .. } => {
             ("Choose an address of loopback with --runtime-api-address.".to_owned(), Exit::Usage)
         }
-        RapidError::BadName { .. } => ("Choose another value.".to_owned(), Exit::Usage),
+        RapidError::BadName { .. } => ("See `rapid --help`.".to_owned(), Exit::Usage),
         RapidError::Supervisor(_) | RapidError::Output(_) | RapidError::CurrentDirectory(_) => {
             (String::new(), Exit::Internal)
         }

@@ -35,7 +35,12 @@ pub(crate) async fn run(command: Vec<OsString>, config: Config, guard: Option<Gu
     };
     announce(&config, bound.invoke_api_address(), bound.runtime_api_address());
     let running = bound.start().await;
-    let asked = signals.next().await;
+    let asked = tokio::select! {
+        asked = signals.next() => asked,
+        () = running.ended() => {
+            return say("rapid: the execution environment ended by itself; please report this", Exit::Internal);
+        }
+    };
     shut_down(running, config.shutdown_timeout, &mut signals).await;
     match asked {
         Asked::Terminate => Exit::Ok,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// A signal that ends rapid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// SIGTERM: somebody wants it gone.
+    /// SIGTERM: somebody wants it gone. SIGHUP (the terminal has gone) and SIGQUIT mean the same.
     Terminate,
     /// SIGINT: whoever sits at the terminal does not want to wait.
     Interrupt,
@@ -17,6 +17,8 @@ pub(crate) enum Asked {
 /// The signals that end rapid.
 pub(crate) struct Signals {
     terminate: Signal,
+    hang_up: Signal,
+    quit: Signal,
     interrupt: Signal,
 }
 
@@ -25,22 +27,22 @@ impl Signals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
     /// Resolves with the next signal.
     pub(crate) async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => {
-                tracing::info!(signal = "terminated", "Received signal");
-                Asked::Terminate
-            }
-            _ = self.interrupt.recv() => {
-                tracing::info!(signal = "interrupt", "Received signal");
-                Asked::Interrupt
-            }
-        }
+        let (signal, asked) = tokio::select! {
+            _ = self.terminate.recv() => ("terminated", Asked::Terminate),
+            _ = self.hang_up.recv() => ("hangup", Asked::Terminate),
+            _ = self.quit.recv() => ("quit", Asked::Terminate),
+            _ = self.interrupt.recv() => ("interrupt", Asked::Interrupt),
+        };
+        tracing::info!(signal, "Received signal");
+        asked
     }
 }
 
