@@ -335,10 +335,23 @@ async fn a_runtime_that_is_killed_in_mid_upload_is_reported_as_killed() {
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn an_event_whose_caller_vanished_goes_to_the_next_caller() {
     let world = World::new(Policy::default());
+    world.handle.start().await;
+    let generation = world.handle.generation();
+    let park = || {
+        let handle = world.handle.clone();
+        tokio::spawn(async move { handle.next(caller(generation)).await.unwrap() })
+    };
+    let first = park();
+    world.until(|world| world.handle.health() == Health::Ready).await;
+    let second = park();
+    tokio::task::yield_now().await;
     let answer = world.invoke("a");
-    let lost = world.next().await.unwrap();
-    drop(lost);
-    assert_eq!(world.serve("kept").await.id.as_str(), "a");
+    // The first caller is given the event, and vanishes before it reads it.
+    drop(first.await.unwrap());
+    let event = second.await.unwrap();
+    event.receipt.settle();
+    let upload = world.handle.begin_response(generation, event.invoke.id.as_str()).await.unwrap();
+    upload.finish(UploadOutcome::Response(response("kept"))).await.unwrap();
     assert_eq!(body(answer.await.unwrap()), "kept");
 }
 
