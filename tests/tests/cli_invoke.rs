@@ -156,6 +156,20 @@ fn an_event_that_is_too_large_is_refused_and_not_cut() {
 }
 
 #[test]
+fn a_response_that_cannot_be_printed_is_no_success() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let finished = std::process::Command::new(rapid_e2e::rapid_binary())
+        .args(["invoke", "--"])
+        .arg(rapid_e2e::fixture_runtime())
+        .stdout(full)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&finished.stderr);
+    assert_eq!(finished.status.code(), Some(10), "{told}");
+    assert!(told.contains("the response cannot be printed"), "{told}");
+}
+
+#[test]
 fn exit_codes_are_its_own_whatever_the_manners() {
     let event = json!({"do": "exit", "code": 9}).to_string();
     let words = ["invoke", "--compat", "rie", "--payload", &event];

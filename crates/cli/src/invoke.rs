@@ -79,7 +79,12 @@ async fn invoke_once(running: &Running, payload: Bytes, stdout: &Console) -> Exi
     stdout.write(&body);
     stdout.write(b"\n");
     stdout.flush().await;
-    exit
+    if stdout.is_open() {
+        exit
+    } else {
+        let problem = "rapid: the response cannot be printed: standard output is full or closed";
+        say(problem, Exit::Internal)
+    }
 }
 
 /// The event: `{}` when none was given. It has to be JSON, as for the served Invoke API.

@@ -194,6 +194,12 @@ impl Console {
         self.handle.inner.state().waiting() <= FULL
     }
 
+    /// Whether what is written still goes somewhere: nothing has failed, and it was not closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.handle.inner.state().closed
+    }
+
     /// Resolves when everything written so far, and meanwhile, has gone out or was dropped.
     ///
     /// # Panics
