@@ -24,6 +24,11 @@ pub fn fixture_runtime() -> PathBuf {
     profile_dir().join("fixture-runtime")
 }
 
+/// The extension that writes down what it is told: `src/bin/fixture-extension.rs`.
+pub fn fixture_extension() -> PathBuf {
+    profile_dir().join("fixture-extension")
+}
+
 /// `target/debug` or what stands for it: two above the test executable, which is in `deps`.
 fn profile_dir() -> PathBuf {
     let executable = env::current_exe().expect("a process knows its executable");

@@ -220,6 +220,18 @@ impl Rapid {
         Connection::open(self.runtime_address).expect("the Runtime API listens")
     }
 
+    /// A request to the Runtime API, over a connection of its own.
+    ///
+    /// # Panics
+    /// When there is no reply within [`DEADLINE`].
+    #[track_caller]
+    pub fn call(&self, request: &Request) -> Reply {
+        match self.to_runtime().exchange(request) {
+            Ok(reply) => reply,
+            Err(error) => panic!("no reply: {error}\n{}", self.stderr.text()),
+        }
+    }
+
     /// What `GET /health` calls the state.
     ///
     /// # Panics
@@ -324,6 +336,18 @@ impl Rapid {
             // A process that has just been forked is still called rapid.
             let grown_up = |p: &Process| p.state != 'Z' && !p.name.starts_with("rapid");
             self.family().into_iter().find(|p| p.parent == self.pid && grown_up(p))
+        })
+    }
+
+    /// The process of that name that it has started itself: an extension's is called as its file.
+    ///
+    /// # Panics
+    /// When there is none within [`DEADLINE`].
+    #[track_caller]
+    pub fn child_called(&self, name: &str) -> Process {
+        eventually_some(&format!("a process called {name}"), || {
+            let mine = |p: &Process| p.parent == self.pid && p.state != 'Z' && p.name == name;
+            self.family().into_iter().find(mine)
         })
     }
 

@@ -28,8 +28,11 @@
     reason = "the callers are tests, and a panic is how a test fails"
 )]
 
+mod agent;
 mod binary;
 mod command;
+pub mod extension;
+mod extensions;
 mod fixture;
 mod host;
 pub mod http;
@@ -38,11 +41,13 @@ pub mod processes;
 mod stream;
 mod wait;
 
-pub use binary::{fixture_runtime, rapid_binary};
+pub use agent::Agent;
+pub use binary::{fixture_extension, fixture_runtime, rapid_binary};
 pub use command::{Finished, run};
+pub use extensions::Extensions;
 pub use fixture::{error_body, event, figure};
 pub use host::Rapid;
 pub use http::{Connection, Reply, Request};
 pub use options::Options;
 pub use stream::Stream;
-pub use wait::{DEADLINE, eventually, eventually_some};
+pub use wait::{DEADLINE, epoch_ms, eventually, eventually_some};

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::binary::fixture_runtime;
+use crate::extensions::Extensions;
 
 /// How a `rapid` is to be started. By default it knows no variable but `PATH`, starts in an empty
 /// directory of its own, listens on free ports and runs no command.
@@ -64,6 +65,12 @@ impl Options {
     #[must_use]
     pub fn timeout(self, seconds: u32) -> Self {
         self.flags(["--timeout".to_owned(), seconds.to_string()])
+    }
+
+    /// Starts these extensions; they have to outlive the `rapid`.
+    #[must_use]
+    pub fn extensions(self, extensions: &Extensions) -> Self {
+        self.flags([OsString::from("--extensions-dir"), extensions.directory().into()])
     }
 
     /// The bootstrap's command line.

@@ -1,7 +1,7 @@
 //! Waiting for conditions, never for time alone.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long anything may take before a test gives up on it.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -25,6 +25,13 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 #[track_caller]
 pub fn eventually_some<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(DEADLINE, look).unwrap_or_else(|| panic!("{what}: not within {DEADLINE:?}"))
+}
+
+/// What the clock says, in milliseconds since the epoch.
+#[must_use]
+pub fn epoch_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Looks until there is something or `limit` has passed.

@@ -24,8 +24,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use self::difference::{Difference, Ledger, compare};
 use self::record::Record;
-pub(crate) use self::runtime::play as scripted_runtime;
-use self::stage::Emulator;
+pub(crate) use self::runtime::play as scripted_process;
+use self::stage::{Emulator, Stage};
 use self::transcript::Transcript;
 use crate::{cargo, peers};
 
@@ -53,6 +53,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
         all.iter().filter(|one| names.is_empty() || names.contains(&&one.name)).collect();
 
     let theatre = Theatre::open(root)?;
+    let (chosen, left_out) = theatre.possible(chosen)?;
     let mut unexplained = 0;
     theatre.play(&chosen, |transcript, records| {
         let (emulator, rapid) = records?;
@@ -66,6 +67,9 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     let stale = ledger.stale(&played, &known);
     for line in &stale {
         println!("stale: differences.toml lists what did not appear: {line}");
+    }
+    if left_out > 0 {
+        println!("{left_out} transcripts with external extensions left out: no mount namespaces");
     }
     println!(
         "{} transcripts, {} known differences, {unexplained} unexplained",
@@ -85,17 +89,14 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
 /// Where transcripts are played.
 struct Theatre {
     dir: PathBuf,
-    bootstrap: PathBuf,
+    stage: Stage,
     emulator: Emulator,
     rapid: Emulator,
 }
 
 impl Theatre {
     fn open(root: &Path) -> Result<Self> {
-        let emulator = root.join("target/peers/rie/aws-lambda-rie");
-        if !emulator.exists() {
-            peers::provision(root)?;
-        }
+        let emulator = peers::emulator(root)?;
         let rapid = cargo::build(root, "rapid")?;
         let dir = root.join("target/conformance");
         if dir.exists() {
@@ -107,10 +108,22 @@ impl Theatre {
         fs::copy("/proc/self/exe", &bootstrap).context("copying this program")?;
         Ok(Self {
             dir,
-            bootstrap,
+            stage: Stage { bootstrap, image: root.join("tests/src/image.sh") },
             emulator: Emulator { name: "emulator", program: emulator, flags: &[] },
             rapid: Emulator { name: "rapid", program: rapid, flags: &["--compat", "rie"] },
         })
+    }
+
+    /// The transcripts that can be played here, and how many cannot.
+    fn possible<'a>(&self, chosen: Vec<&'a Transcript>) -> Result<(Vec<&'a Transcript>, usize)> {
+        let all = chosen.len();
+        let (with, without): (Vec<_>, Vec<_>) =
+            chosen.iter().partition(|one| !one.extensions.is_empty());
+        if with.is_empty() || stage::has_images(&self.stage.image, &self.dir.join("image"))? {
+            return Ok((chosen, 0));
+        }
+        let left_out = all - without.len();
+        Ok((without, left_out))
     }
 
     /// Plays transcripts side by side and hands out the records in order.
@@ -176,7 +189,7 @@ impl Theatre {
             fs::remove_dir_all(&dir).context("removing an earlier attempt")?;
         }
         fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-        stage::play(emulator, transcript, &dir, &self.bootstrap)
+        stage::play(emulator, transcript, &dir, &self.stage)
             .map(|observed| record::record(&observed))
             .with_context(|| format!("{} with {}", transcript.name, emulator.name))
     }

@@ -8,6 +8,7 @@ mod ci;
 mod conformance;
 mod fnv;
 mod peers;
+mod port;
 mod tidy;
 
 use std::env;
@@ -50,9 +51,9 @@ const TASKS: &[Task] = &[
         run: conformance::run,
     },
     Task {
-        name: "scripted-runtime",
-        about: "play the runtime of a transcript; `conformance` starts it",
-        run: |_, args| conformance::scripted_runtime(args),
+        name: "scripted-process",
+        about: "play the runtime or an extension of a transcript; `conformance` starts it",
+        run: |_, args| conformance::scripted_process(args),
     },
     Task {
         name: "help",

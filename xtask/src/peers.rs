@@ -1,6 +1,7 @@
 //! Installs the real clients that the emulator is tested with: the runtime
 //! clients of Python, Node and Rust, the SDK that calls functions, and the
-//! emulator that others use today, to compare answers with.
+//! emulator that others use today, to compare answers with; and extensions:
+//! with AWS's client, with rapid's own, and AWS's web adapter.
 //!
 //! Everything lands in `target/peers`, from pinned versions, and only from
 //! package registries: the machine needs no access to anything else. A peer
@@ -16,6 +17,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -54,7 +56,8 @@ const BUILD_TOOLS: [(&str, &str); 9] = [
 /// Something to install into a directory of its own under `target/peers`.
 struct Peer {
     name: &'static str,
-    /// Files that decide what is installed, from the workspace's root.
+    /// Files that decide what is installed, from the workspace's root; a
+    /// directory stands for all that is below it.
     inputs: &'static [&'static str],
     /// What must exist, from the peer's directory, for it to count as
     /// installed.
@@ -93,8 +96,26 @@ const RUST: Peer = Peer {
         "tests/peers/rust/Cargo.toml",
         "tests/peers/rust/Cargo.lock",
         "tests/peers/rust/src/main.rs",
+        "tests/peers/extensions/Cargo.toml",
+        "tests/peers/extensions/Cargo.lock",
+        "tests/peers/extensions/src",
+        "examples/extension-rust/Cargo.toml",
+        "examples/extension-rust/Cargo.lock",
+        "examples/extension-rust/src",
+        // The client that two of them are written with, and where its versions
+        // are.
+        "crates/extension/Cargo.toml",
+        "crates/extension/src",
+        "Cargo.toml",
     ],
-    products: &["debug/hello-rust", "debug/echo"],
+    products: &[
+        "debug/hello-rust",
+        "debug/echo",
+        "debug/logger",
+        "debug/with-lambda-extension",
+        "debug/with-rapid-extension",
+        "debug/lambda-adapter",
+    ],
     install: install_rust,
 };
 
@@ -118,11 +139,7 @@ struct Site<'a> {
 /// Names the command that failed, the end of what it printed, and what would
 /// help.
 pub(crate) fn provision(root: &Path) -> Result<()> {
-    // Build tools record and compare absolute paths.
-    let root = &fs::canonicalize(root).with_context(|| format!("finding {}", root.display()))?;
-    let peers = &root.join("target/peers");
-    fs::create_dir_all(peers).with_context(|| format!("creating {}", peers.display()))?;
-    let _lock = lock(&peers.join(".lock"))?;
+    let (root, peers, _lock) = &open(root)?;
 
     let mut stale = Vec::new();
     for peer in [PYTHON, NODE, RIE, RUST] {
@@ -163,6 +180,30 @@ pub(crate) fn provision(root: &Path) -> Result<()> {
     }
 }
 
+/// Installs the emulator alone if it is missing or out of date, and says where it is.
+///
+/// # Errors
+///
+/// As [`provision`].
+pub(crate) fn emulator(root: &Path) -> Result<PathBuf> {
+    let (root, peers, _lock) = &open(root)?;
+    if !RIE.is_current(root, peers)? {
+        progress(&format!("installing {}", RIE.name));
+        RIE.provision(root, peers)?;
+    }
+    Ok(peers.join(RIE.name).join(RIE.products[0]))
+}
+
+/// The workspace's and the peers' directory, and the lock on the latter.
+fn open(root: &Path) -> Result<(PathBuf, PathBuf, File)> {
+    // Build tools record and compare absolute paths.
+    let root = fs::canonicalize(root).with_context(|| format!("finding {}", root.display()))?;
+    let peers = root.join("target/peers");
+    fs::create_dir_all(&peers).with_context(|| format!("creating {}", peers.display()))?;
+    let lock = lock(&peers.join(".lock"))?;
+    Ok((root, peers, lock))
+}
+
 impl Peer {
     fn stamp(&self, peers: &Path) -> PathBuf {
         peers.join(self.name).join(".stamp")
@@ -175,9 +216,7 @@ impl Peer {
         (RECIPE, self.name, env::consts::ARCH, root).hash(&mut hasher);
         (RIE_WHEEL, RIE_MEMBER).hash(&mut hasher);
         for input in self.inputs {
-            let path = root.join(input);
-            let content = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-            (input, content).hash(&mut hasher);
+            hash_below(root, Path::new(input), &mut hasher)?;
         }
         Ok(format!("{:016x}\n", hasher.finish()))
     }
@@ -351,7 +390,14 @@ pathlib.Path(target).write_bytes(zipfile.ZipFile(wheel).read(member))
 
 fn install_rust(site: &Site) -> Result<()> {
     // The directory stays as it is: cargo knows what in it is out of date.
-    for manifest in ["tests/peers/rust/Cargo.toml", "examples/rust/Cargo.toml"] {
+    // Of what has the same version and features in several of them, it compiles
+    // one.
+    for manifest in [
+        "tests/peers/rust/Cargo.toml",
+        "examples/rust/Cargo.toml",
+        "tests/peers/extensions/Cargo.toml",
+        "examples/extension-rust/Cargo.toml",
+    ] {
         site.run(
             // The Node peer, installed meanwhile, takes longest: rustc is to use
             // what its configure scripts leave idle, and not to slow them.
@@ -374,6 +420,20 @@ fn install_rust(site: &Site) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Hashes a file, or every file below a directory, with their paths from `root`.
+fn hash_below(root: &Path, path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+    let whole = root.join(path);
+    let reading = || format!("reading {}", whole.display());
+    if !whole.is_dir() {
+        (path, fs::read(&whole).with_context(reading)?).hash(hasher);
+        return Ok(());
+    }
+    let names = fs::read_dir(&whole).with_context(reading)?.map(|entry| Ok(entry?.file_name()));
+    let mut names: Vec<OsString> = names.collect::<io::Result<_>>().with_context(reading)?;
+    names.sort_unstable();
+    names.iter().try_for_each(|name| hash_below(root, &path.join(name), hasher))
 }
 
 /// Finds what the native clients are compiled with, or installs it where that
@@ -532,7 +592,7 @@ fn tail(log: &Path, start: u64) -> String {
 fn remove(path: &Path) -> Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing {}", path.display()))
         }
         _ => Ok(()),

@@ -17,8 +17,8 @@ use crate::settings::{SETTINGS, Setting};
 pub(crate) struct Args {
     /// What to do.
     pub(crate) task: Task,
-    /// The settings that have a flag, by key.
-    pub(crate) flags: BTreeMap<&'static str, String>,
+    /// The settings that have a flag, by key: one value, or all of a list.
+    pub(crate) flags: BTreeMap<&'static str, Vec<String>>,
     /// `--config`.
     pub(crate) config: Option<PathBuf>,
     /// The bootstrap's command line.
@@ -59,7 +59,7 @@ const INVOKE_AFTER_HELP: &str = "\
 The response goes to standard output, everything else to standard error.
 
 Exit status: 0 response, 1 function error, 2 wrong usage, 3 initialisation failed,
-4 timeout, 5 the runtime crashed or ran out of memory, 6 throttled,
+4 timeout, 5 the runtime or an extension crashed, or memory ran out, 6 throttled,
 10 and above: rapid itself failed, or a signal ended it (130, 143).";
 
 impl Args {
@@ -87,9 +87,19 @@ impl Args {
             Some((_, sub)) => (Task::Serve, sub),
             None => (Task::Serve, &matches),
         };
-        // Options may stand on either side of the subcommand; the later one counts.
-        let mut flags = flags_of(&matches);
-        flags.extend(flags_of(sub));
+        // Options may stand on either side of the subcommand; the later one counts, and of lists
+        // both do.
+        let mut flags: BTreeMap<&'static str, Vec<String>> =
+            given(&matches).map(|(setting, values)| (setting.key, values)).collect();
+        if matches.subcommand().is_some() {
+            for (setting, values) in given(sub) {
+                let before = flags.entry(setting.key).or_default();
+                if !setting.is_list {
+                    before.clear();
+                }
+                before.extend(values);
+            }
+        }
         let out_of_place = SETTINGS
             .iter()
             .filter(|setting| setting.serve_only && matches!(task, Task::Invoke(_)))
@@ -111,19 +121,19 @@ impl Args {
     }
 }
 
-/// The settings that have a flag in `matches`, by key.
-fn flags_of(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
-    let flags = SETTINGS.iter().filter_map(|setting| {
+/// The settings that have a flag in `matches`, and their values.
+fn given(matches: &ArgMatches) -> impl Iterator<Item = (&'static Setting, Vec<String>)> {
+    SETTINGS.iter().filter_map(|setting| {
         // An unknown id is one that this subcommand does not have.
-        let value = if setting.value.is_empty() {
+        let values = if setting.value.is_empty() {
             let switch = matches.try_get_one::<bool>(setting.key).ok().flatten();
-            switch.filter(|on| **on).map(|_| "true".to_owned())
+            switch.filter(|on| **on).map(|_| vec!["true".to_owned()])
         } else {
-            matches.try_get_one::<String>(setting.key).ok().flatten().cloned()
+            let values = matches.try_get_many::<String>(setting.key).ok().flatten();
+            values.map(|values| values.cloned().collect())
         };
-        value.map(|value| (setting.key, value))
-    });
-    flags.collect()
+        values.map(|values| (setting, values))
+    })
 }
 
 fn config_of(matches: &ArgMatches) -> Option<PathBuf> {
@@ -178,6 +188,8 @@ fn settings(wanted: impl Fn(&Setting) -> bool) -> Vec<Arg> {
             .help(format!("{} [default: {}]", setting.help, setting.default));
         let arg = if setting.value.is_empty() {
             arg.action(ArgAction::SetTrue)
+        } else if setting.is_list {
+            arg.action(ArgAction::Append).value_name(setting.value)
         } else {
             arg.value_name(setting.value)
         };
@@ -248,7 +260,7 @@ mod tests {
             command_of(line),
             ["python3", "-m", "awslambdaric", "--timeout", "9", "app.handler"]
         );
-        assert_eq!(parse(line).unwrap().flags["timeout"], "3");
+        assert_eq!(parse(line).unwrap().flags["timeout"], ["3"]);
         assert_eq!(command_of("rapid -- serve --help"), ["serve", "--help"]);
         assert_eq!(command_of("rapid"), [""; 0]);
     }
@@ -259,21 +271,35 @@ mod tests {
             "rapid --runtime-interface-emulator-address 0.0.0.0:80 x",
             "rapid --runtime-interface-emulator-address=0.0.0.0:80 x",
         ] {
-            assert_eq!(parse(line).unwrap().flags["address"], "0.0.0.0:80");
+            assert_eq!(parse(line).unwrap().flags["address"], ["0.0.0.0:80"]);
         }
         let cached = parse("rapid --enable-init-caching x").unwrap();
-        assert_eq!(cached.flags["enable-init-caching"], "true");
+        assert_eq!(cached.flags["enable-init-caching"], ["true"]);
     }
 
     #[test]
     fn subcommands_take_options_on_either_side() {
         let args = parse("rapid --timeout 3 invoke --memory 128 --payload {} -- ./b h").unwrap();
-        assert_eq!(args.flags["timeout"], "3");
-        assert_eq!(args.flags["memory"], "128");
+        assert_eq!(args.flags["timeout"], ["3"]);
+        assert_eq!(args.flags["memory"], ["128"]);
         let Task::Invoke(invoke) = args.task else { panic!("not an invoke") };
         assert_eq!(invoke.payload.as_deref(), Some("{}"));
         assert_eq!(args.command, ["./b", "h"]);
         assert_eq!(parse("rapid serve -- x").unwrap().task, Task::Serve);
+    }
+
+    #[test]
+    fn the_last_of_a_flag_counts_and_every_one_of_a_list() {
+        let line = "rapid --timeout 1 --timeout 2 --extensions-dir a --extensions-dir=b:c x";
+        let args = parse(line).unwrap();
+        assert_eq!(args.flags["timeout"], ["2"]);
+        assert_eq!(args.flags["extensions-dir"], ["a", "b:c"]);
+        let line = "rapid --timeout 1 --extensions-dir a invoke --timeout 2 --extensions-dir b x";
+        let args = parse(line).unwrap();
+        assert_eq!(args.flags["timeout"], ["2"]);
+        assert_eq!(args.flags["extensions-dir"], ["a", "b"]);
+        let before = parse("rapid --extensions-dir a serve x").unwrap();
+        assert_eq!(before.flags["extensions-dir"], ["a"]);
     }
 
     #[test]
@@ -288,6 +314,7 @@ mod tests {
         for line in [
             "rapid --nonsense",
             "rapid --timeout",
+            "rapid --extensions-dir",
             "rapid invoke --repeat 0 -- x",
             "rapid invoke --payload {} --payload-file f -- x",
             "rapid invoke --address 127.0.0.1:1 -- x",

@@ -1,6 +1,5 @@
 //! From what was typed, set and written to what holds.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -11,12 +10,18 @@ use rapid::{InitMode, Persona};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::Args;
+use crate::file::{self, File};
 use crate::settings::{SETTINGS, Setting};
 
 /// Where variables are looked up, so that tests need not touch the process.
 pub(crate) trait Vars {
     /// The value of a variable, if it is set and is text.
     fn get(&self, name: &str) -> Option<String>;
+
+    /// Whether a variable is set to something that is no text.
+    fn is_garbled(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// The variables of this process.
@@ -26,6 +31,10 @@ pub(crate) struct ProcessVars;
 impl Vars for ProcessVars {
     fn get(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn is_garbled(&self, name: &str) -> bool {
+        matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_)))
     }
 }
 
@@ -42,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) queue: usize,
     pub(crate) memory_mb: u32,
     pub(crate) handler: Option<OsString>,
+    /// Absolute; `None`: where the service has them.
+    pub(crate) extension_dirs: Option<Vec<PathBuf>>,
     pub(crate) function_name: String,
     pub(crate) function_version: String,
     pub(crate) region: String,
@@ -77,9 +88,6 @@ impl fmt::Display for Source {
 #[error("{}", .0.join("\n"))]
 pub(crate) struct ConfigError(pub(crate) Vec<String>);
 
-/// The configuration file that is read when none is named.
-const DEFAULT_FILE: &str = "rapid.toml";
-
 impl Config {
     /// Brings flags, variables and the configuration file together.
     ///
@@ -90,10 +98,14 @@ impl Config {
         vars: &impl Vars,
         program: Option<&Path>,
     ) -> Result<Self, ConfigError> {
-        let file = read_file(args.config.as_deref().map(Path::to_owned).or_else(|| {
+        let file = file::read(args.config.as_deref().map(Path::to_owned).or_else(|| {
             vars.get("RAPID_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
         }))?;
-        let mut values = Values { args, vars, file, problems: Vec::new() };
+        let garbled = SETTINGS.iter().filter(|setting| vars.is_garbled(setting.env));
+        let problems = garbled
+            .map(|setting| format!("the environment variable {} is not UTF-8", setting.env))
+            .collect();
+        let mut values = Values { args, vars, file, problems };
         let persona = values.read("compat", "aws or rie", |text| match text {
             "aws" => Some(Persona::Aws),
             "rie" => Some(Persona::Rie),
@@ -128,6 +140,7 @@ impl Config {
                 })
                 .unwrap_or(3008),
             handler: values.text("handler").map(OsString::from),
+            extension_dirs: values.directories("extensions-dir"),
             function_name: values
                 .text("function-name")
                 .unwrap_or_else(|| "test_function".to_owned()),
@@ -190,25 +203,31 @@ pub(crate) fn unknown_variables() -> Vec<String> {
 struct Values<'a, V> {
     args: &'a Args,
     vars: &'a V,
-    file: Option<(PathBuf, BTreeMap<&'static str, String>)>,
+    file: Option<File>,
     problems: Vec<String>,
 }
 
 impl<V: Vars> Values<'_, V> {
-    fn find(&self, setting: &Setting) -> Option<(String, Source)> {
-        if let Some(value) = self.args.flags.get(setting.key) {
-            return Some((value.clone(), Source::Flag(setting.key)));
+    /// What was given for a setting, and where: one value, unless it is a list.
+    fn find(&self, setting: &Setting) -> Option<(Vec<String>, Source)> {
+        if let Some(values) = self.args.flags.get(setting.key) {
+            return Some((values.clone(), Source::Flag(setting.key)));
         }
         let variables = std::iter::once(setting.env).chain(setting.also.iter().copied());
         for name in variables {
             // An empty variable says nothing: images and compose files set them by accident.
             if let Some(value) = self.vars.get(name).filter(|value| !value.is_empty()) {
-                return Some((value, Source::Variable(name)));
+                return Some((setting.split(&value), Source::Variable(name)));
             }
         }
-        let (path, keys) = self.file.as_ref()?;
-        let value = keys.get(setting.key)?;
-        Some((value.clone(), Source::File(path.clone(), setting.key)))
+        let file = self.file.as_ref()?;
+        let values = file.keys.get(setting.key)?;
+        Some((values.clone(), Source::File(file.path.clone(), setting.key)))
+    }
+
+    fn find_one(&self, setting: &Setting) -> Option<(String, Source)> {
+        let (mut values, source) = self.find(setting)?;
+        Some((values.pop()?, source))
     }
 
     /// Parses a value; one that does not parse is a problem, and counts as absent.
@@ -219,7 +238,7 @@ impl<V: Vars> Values<'_, V> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
-        let (value, source) = self.find(setting)?;
+        let (value, source) = self.find_one(setting)?;
         let parsed = parse(&value);
         if parsed.is_none() {
             self.problems.push(format!("{source}: '{value}' is not {allowed}"));
@@ -229,7 +248,7 @@ impl<V: Vars> Values<'_, V> {
 
     fn log_level(&mut self, persona: Persona) -> Option<LevelFilter> {
         let setting = SETTINGS.iter().find(|setting| setting.key == "log-level")?;
-        let (value, source) = self.find(setting)?;
+        let (value, source) = self.find_one(setting)?;
         // Many functions have a LOG_LEVEL of their own; only the emulator insists on its words.
         let functions_own = matches!(source, Source::Variable("LOG_LEVEL"));
         if functions_own && persona == Persona::Aws && level(&value).is_none() {
@@ -248,6 +267,22 @@ impl<V: Vars> Values<'_, V> {
             let seconds = text.parse::<u32>().ok().filter(|seconds| *seconds >= from)?;
             Some(Duration::from_secs(seconds.into()))
         })
+    }
+
+    /// Directories that are there, as absolute paths.
+    fn directories(&mut self, key: &str) -> Option<Vec<PathBuf>> {
+        let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
+        let (values, source) = self.find(setting)?;
+        let mut directories = Vec::with_capacity(values.len());
+        for value in values {
+            match std::path::absolute(&value) {
+                Ok(directory) if directory.is_dir() => directories.push(directory),
+                Ok(_) | Err(_) => {
+                    self.problems.push(format!("{source}: '{value}' is not an existing directory"));
+                }
+            }
+        }
+        Some(directories)
     }
 
     /// An address; without a host it is `any_host`.
@@ -273,47 +308,6 @@ fn level(text: &str) -> Option<LevelFilter> {
         "trace" => LevelFilter::TRACE,
         _ => return None,
     })
-}
-
-type File = (PathBuf, BTreeMap<&'static str, String>);
-
-fn read_file(named: Option<PathBuf>) -> Result<Option<File>, ConfigError> {
-    let (path, optional) = match named {
-        Some(path) => (path, false),
-        None => (PathBuf::from(DEFAULT_FILE), true),
-    };
-    let failed = |what: &dyn fmt::Display| {
-        Err(ConfigError(vec![format!("the configuration file {}: {what}", path.display())]))
-    };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return failed(&error),
-    };
-    let table: toml::Table = match text.parse() {
-        Ok(table) => table,
-        Err(error) => return failed(&error),
-    };
-    let mut keys = BTreeMap::new();
-    for (key, value) in &table {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-            let known: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
-            return failed(&format!("the key {key} is unknown; known are {}", known.join(", ")));
-        };
-        let text = match value {
-            toml::Value::String(text) => text.clone(),
-            toml::Value::Integer(number) => number.to_string(),
-            toml::Value::Boolean(switch) => switch.to_string(),
-            toml::Value::Float(_)
-            | toml::Value::Datetime(_)
-            | toml::Value::Array(_)
-            | toml::Value::Table(_) => {
-                return failed(&format!("the key {key} takes a text, a number or true or false"));
-            }
-        };
-        keys.insert(setting.key, text);
-    }
-    Ok(Some((path, keys)))
 }
 
 #[cfg(test)]
@@ -431,5 +425,90 @@ mod tests {
         let path = file.path().to_str().unwrap();
         let unknown = resolve("rapid x", &[("RAPID_CONFIG", path)]).unwrap_err().to_string();
         assert!(unknown.contains("the key tiemout is unknown; known are address,"), "{unknown}");
+    }
+
+    #[test]
+    fn directories_of_extensions_come_from_a_flag_a_variable_or_the_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+        let (one, two) = (path("one"), path("two:too"));
+        for name in [&one, &two] {
+            std::fs::create_dir(name).unwrap();
+        }
+        let file = path("rapid.toml");
+        std::fs::write(&file, format!("extensions-dir = ['{two}', '{one}']")).unwrap();
+        let in_file = ("RAPID_CONFIG", file.as_str());
+        let variable = format!(":{one}:{one}:");
+        let in_variable = ("RAPID_EXTENSIONS_DIR", variable.as_str());
+        let flags = format!("rapid --extensions-dir {two} --extensions-dir {one} x");
+        let rows = [
+            (flags.as_str(), vec![in_file, in_variable], vec![&two, &one]),
+            ("rapid x", vec![in_file, in_variable], vec![&one, &one]),
+            ("rapid x", vec![in_file, ("RAPID_EXTENSIONS_DIR", "")], vec![&two, &one]),
+        ];
+        for (line, vars, expected) in rows {
+            let expected: Vec<PathBuf> = expected.into_iter().map(PathBuf::from).collect();
+            assert_eq!(resolve(line, &vars).unwrap().extension_dirs, Some(expected), "{line}");
+        }
+        std::fs::write(&file, format!("extensions-dir = '{one}:{one}'")).unwrap();
+        let expected = vec![PathBuf::from(&one); 2];
+        assert_eq!(resolve("rapid x", &[in_file]).unwrap().extension_dirs, Some(expected));
+        std::fs::write(&file, "extensions-dir = []").unwrap();
+        assert_eq!(resolve("rapid x", &[in_file]).unwrap().extension_dirs, Some(Vec::new()));
+        assert_eq!(resolve("rapid x", &[]).unwrap().extension_dirs, None);
+    }
+
+    #[test]
+    fn relative_directories_of_extensions_are_those_of_the_current_directory() {
+        let here = std::env::current_dir().unwrap();
+        let config = resolve("rapid --extensions-dir src x", &[]).unwrap();
+        assert_eq!(config.extension_dirs, Some(vec![here.join("src")]));
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "extensions-dir = ['.', 'src']").unwrap();
+        let config =
+            resolve("rapid x", &[("RAPID_CONFIG", file.path().to_str().unwrap())]).unwrap();
+        assert_eq!(config.extension_dirs, Some(vec![here.clone(), here.join("src")]));
+    }
+
+    #[test]
+    fn a_named_directory_of_extensions_has_to_be_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let flags = format!("rapid --extensions-dir /nowhere --extensions-dir {path} x");
+        let error = resolve(&flags, &[]).unwrap_err().to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "--extensions-dir: '/nowhere' is not an existing directory",
+                &format!("--extensions-dir: '{path}' is not an existing directory"),
+            ]
+        );
+        let error = resolve("rapid x", &[("RAPID_EXTENSIONS_DIR", "src:nowhere")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the environment variable RAPID_EXTENSIONS_DIR: 'nowhere' is not an existing directory"
+        );
+        std::fs::write(file.path(), "extensions-dir = ['']").unwrap();
+        let error = resolve("rapid x", &[("RAPID_CONFIG", path)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the key extensions-dir in {path}: '' is not an existing directory")
+        );
+    }
+
+    #[test]
+    fn a_list_in_the_file_is_one_of_texts_and_only_where_a_list_is_meant() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        for (text, problem) in [
+            ("timeout = [1]", "the key timeout takes a text, a number or true or false"),
+            ("extensions-dir = [1]", "the key extensions-dir takes a text or a list of texts"),
+            ("extensions-dir = true", "the key extensions-dir takes a text or a list of texts"),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let error = resolve("rapid x", &[("RAPID_CONFIG", path)]).unwrap_err();
+            assert_eq!(error.to_string(), format!("the configuration file {path}: {problem}"));
+        }
     }
 }

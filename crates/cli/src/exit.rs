@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     InitFailed = 3,
     /// The function ran into its timeout.
     Timeout = 4,
-    /// The runtime crashed or ran out of memory.
+    /// The runtime or an extension crashed, or memory ran out.
     Crashed = 5,
     /// The invocation was not taken in.
     Throttled = 6,
@@ -36,9 +36,12 @@ impl Exit {
     /// The exit code for a function error.
     pub(crate) const fn of_failure(failure: &Failure) -> Self {
         match failure {
-            Failure::InitReported | Failure::InitExit(_) | Failure::Launch(_) => Self::InitFailed,
+            Failure::InitReported
+            | Failure::InitExit(_)
+            | Failure::Launch(_)
+            | Failure::InitExtension(_) => Self::InitFailed,
             Failure::Timeout { .. } => Self::Timeout,
-            Failure::Exit(_) => Self::Crashed,
+            Failure::Exit(_) | Failure::Extension(_) => Self::Crashed,
             Failure::Shutdown => Self::Interrupted,
             Failure::Reported
             | Failure::ResponseTooLarge

@@ -4,6 +4,7 @@
 mod args;
 mod config;
 mod exit;
+mod file;
 mod invoke;
 mod logging;
 mod serve;
@@ -139,6 +140,9 @@ fn builder(
     }
     if let Some(handler) = &config.handler {
         builder = builder.handler(handler);
+    }
+    if let Some(directories) = &config.extension_dirs {
+        builder = builder.extension_dirs(directories);
     }
     if let Some(account) = &config.account {
         builder = builder.account(account);

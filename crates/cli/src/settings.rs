@@ -15,12 +15,26 @@ pub(crate) struct Setting {
     pub(crate) alias: Option<&'static str>,
     /// What a value looks like; empty for a switch.
     pub(crate) value: &'static str,
+    /// Whether it takes several values: the flag may be repeated, a text in the variable or in the
+    /// file separates them by `:`, and the file may have an array.
+    pub(crate) is_list: bool,
     /// What holds when nothing is said, in words.
     pub(crate) default: &'static str,
     /// What it does.
     pub(crate) help: &'static str,
     /// Whether it means nothing to `rapid invoke`.
     pub(crate) serve_only: bool,
+}
+
+impl Setting {
+    /// The values in a text: itself, or the items of a list.
+    pub(crate) fn split(&self, text: &str) -> Vec<String> {
+        if self.is_list {
+            text.split(':').filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        } else {
+            vec![text.to_owned()]
+        }
+    }
 }
 
 /// Every setting, in the order in which `--help` shows them.
@@ -31,6 +45,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["RUNTIME_INTERFACE_EMULATOR_ADDRESS"],
         alias: Some("runtime-interface-emulator-address"),
         value: "HOST:PORT",
+        is_list: false,
         default: "0.0.0.0:8080",
         help: "Where the Invoke API listens; port 0 picks a free port and says which",
         serve_only: true,
@@ -41,6 +56,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "HOST:PORT",
+        is_list: false,
         default: "127.0.0.1:9001; a free port for `rapid invoke`",
         help: "Where the Runtime API listens; loopback only",
         serve_only: false,
@@ -51,6 +67,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "aws|rie",
+        is_list: false,
         default: "aws; rie when the binary is called aws-lambda-rie",
         help: "Whose manners to have: the service's or the Runtime Interface Emulator's",
         serve_only: false,
@@ -61,6 +78,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "eager|lazy",
+        is_list: false,
         default: "eager; lazy with --compat rie",
         help: "Start the runtime right away, or with the first invocation",
         serve_only: false,
@@ -71,6 +89,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_FUNCTION_TIMEOUT"],
         alias: None,
         value: "SECONDS",
+        is_list: false,
         default: "300",
         help: "How long an invocation may take",
         serve_only: false,
@@ -81,6 +100,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "SECONDS",
+        is_list: false,
         default: "10",
         help: "How long an initialisation may take before it is tried again inside an invocation",
         serve_only: false,
@@ -91,8 +111,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "SECONDS",
+        is_list: false,
         default: "2",
-        help: "How long a running invocation may go on after SIGTERM or SIGINT",
+        help: "How long a running invocation may go on after SIGTERM or SIGINT; processes then have \
+               two more seconds",
         serve_only: false,
     },
     Setting {
@@ -101,6 +123,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "NUMBER",
+        is_list: false,
         default: "100",
         help: "How many invocations may wait for their turn; more are answered with 429",
         serve_only: true,
@@ -111,6 +134,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
         alias: None,
         value: "MB",
+        is_list: false,
         default: "3008",
         help: "The memory that the function is told it has; it is not enforced",
         serve_only: false,
@@ -121,8 +145,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_FUNCTION_HANDLER", "_HANDLER"],
         alias: None,
         value: "NAME",
+        is_list: false,
         default: "the last of several words of the command",
         help: "The function's handler, for the runtime",
+        serve_only: false,
+    },
+    Setting {
+        key: "extensions-dir",
+        env: "RAPID_EXTENSIONS_DIR",
+        also: &[],
+        alias: None,
+        value: "DIR",
+        is_list: true,
+        default: "/opt/extensions",
+        help: "Where extensions are started from; may be repeated, elsewhere separated by `:`",
         serve_only: false,
     },
     Setting {
@@ -131,6 +167,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_FUNCTION_NAME"],
         alias: None,
         value: "NAME",
+        is_list: false,
         default: "test_function",
         help: "The function's name; invokers may use any",
         serve_only: false,
@@ -141,6 +178,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_FUNCTION_VERSION"],
         alias: None,
         value: "VERSION",
+        is_list: false,
         default: "$LATEST",
         help: "The function's version",
         serve_only: false,
@@ -151,6 +189,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_REGION", "AWS_DEFAULT_REGION"],
         alias: None,
         value: "REGION",
+        is_list: false,
         default: "us-east-1",
         help: "The region, for ARNs and the function's environment",
         serve_only: false,
@@ -161,6 +200,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_ACCOUNT_ID"],
         alias: None,
         value: "DIGITS",
+        is_list: false,
         default: "123456789012; 012345678912 with --compat rie",
         help: "The account, for ARNs",
         serve_only: false,
@@ -171,6 +211,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_LOG_GROUP_NAME"],
         alias: None,
         value: "NAME",
+        is_list: false,
         default: "/aws/lambda/<function name>; /aws/lambda/Functions with --compat rie",
         help: "The log group that the function is told of",
         serve_only: false,
@@ -181,6 +222,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["AWS_LAMBDA_LOG_STREAM_NAME"],
         alias: None,
         value: "NAME",
+        is_list: false,
         default: "dated and unique; $LATEST with --compat rie",
         help: "The log stream that the function is told of",
         serve_only: false,
@@ -191,6 +233,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &["LOG_LEVEL"],
         alias: None,
         value: "LEVEL",
+        is_list: false,
         default: "warn; info with --compat rie",
         help: "What rapid itself logs: panic, fatal, error, warn, info, debug or trace",
         serve_only: false,
@@ -201,6 +244,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "text|json",
+        is_list: false,
         default: "text",
         help: "How rapid itself logs",
         serve_only: false,
@@ -211,6 +255,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "NUMBER",
+        is_list: false,
         default: "1",
         help: "How many threads serve; one is fastest for one function",
         serve_only: false,
@@ -221,6 +266,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         also: &[],
         alias: None,
         value: "",
+        is_list: false,
         default: "false",
         help: "Taken for the emulator's sake; initialisations are not cached yet, and it says so",
         serve_only: false,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rapid::{Running, Shutdown};
+use rapid::Running;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A signal that ends rapid.
@@ -46,7 +46,8 @@ impl Signals {
     }
 }
 
-/// Ends in order; a second signal ends it at once.
+/// Ends in order: the running invocation may go on for `budget`, then the processes have their
+/// time. A second signal kills them all at once.
 pub(crate) async fn shut_down(running: Running, budget: Duration, signals: &mut Signals) {
     tracing::info!("Shutting down...");
     let handle = running.handle().clone();
@@ -55,7 +56,8 @@ pub(crate) async fn shut_down(running: Running, budget: Duration, signals: &mut 
     let done = tokio::select! {
         done = &mut shutdown => done,
         _ = signals.next() => {
-            tokio::join!(shutdown, handle.shutdown(Shutdown { budget: Duration::ZERO })).0
+            handle.end();
+            shutdown.await
         }
     };
     if !done.clean {

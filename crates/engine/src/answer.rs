@@ -1,16 +1,17 @@
 //! What invokers and the runtime are told.
 
+use rapid_fatal_error::ErrorType;
 use rapid_interop::error::ErrorResponseTooLarge;
 use rapid_interop::ports::{Failure, InvokeAnswer, UploadOutcome};
 use rapid_interop::{ErrorInvokeResponse, InvokeErrorTraceData, RequestId};
 use rapid_lifecycle::UploadEnd;
 
 /// The answer for a failure that the platform describes itself.
-pub(crate) fn of_failure(failure: Failure, id: &RequestId) -> InvokeAnswer {
+pub(crate) fn of_failure(failure: Failure, error_type: ErrorType, id: &RequestId) -> InvokeAnswer {
     let response = if failure == Failure::ResponseTooLarge {
         ErrorResponseTooLarge::default().as_error_response()
     } else {
-        ErrorInvokeResponse::formatted(failure.error_type(), &failure.message(), Some(id))
+        ErrorInvokeResponse::formatted(error_type, &failure.message(), Some(id))
     };
     InvokeAnswer::Failed(failure, response)
 }

@@ -5,20 +5,23 @@
 //! runs in tracked tasks that report back as notices.
 
 mod effects;
+mod extensions;
+mod news;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rapid_events::EventsApi;
-use rapid_interop::ports::{Health, InvokeAnswer, RuntimeRefusal, UploadOutcome};
-use rapid_interop::process::{LaunchError, Processes, Termination};
+use rapid_interop::extension::ExtensionRefusal;
+use rapid_interop::ports::{InvokeAnswer, RuntimeRefusal, UploadOutcome};
+use rapid_interop::process::{LaunchError, Processes};
 use rapid_interop::{
-    ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
+    EpochMillis, ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
     InvokeErrorTraceData, RuntimeRelease, ShutdownSuccess,
 };
-use rapid_lifecycle::{Caller, Effect, Input, Sandbox, Ticket};
+use rapid_lifecycle::{Caller, Effect, Input, Participant, Refusal, Sandbox, Ticket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
@@ -27,15 +30,15 @@ use crate::answer;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::handle::{EngineHandle, HealthCell, Shared, UploadToken};
-use crate::message::{HandleNotice, InvokeReply, Message, NextReply, Notice, UploadKind};
+use crate::message::{
+    EventCall, EventReply, HandleNotice, InvokeReply, Message, NextReply, Notice, UploadKind,
+};
+use crate::participants::Participants;
 use crate::report::Reporter;
 
 /// How many requests may wait for the engine. It handles them faster than they can be made; the
 /// bound only keeps a flood from growing.
 const MAILBOX: usize = 1024;
-
-/// How much of what the runtime reported is worth a log line, in bytes.
-const MAX_LOGGED: usize = 1024;
 
 /// How long to wait for tasks that watch processes once everything was stopped; only a process
 /// that survives SIGKILL can make them late.
@@ -50,18 +53,19 @@ pub struct Engine<P: Processes, E: EventsApi> {
     config: EngineConfig,
     processes: Arc<P>,
     reporter: Reporter<E>,
-    /// The runtime process of the current generation, once it was started.
-    runtime: Option<P::Process>,
-    /// A launch is under way. Requests wait for it: a quick runtime may ask for its event before
+    /// The processes of the current generation.
+    participants: Participants<P::Process>,
+    /// A launch is under way. Requests wait for it: a quick process may ask for its event before
     /// its launch is known here, and what it has printed so far has to come first.
     launching: bool,
     invocations: BTreeMap<Ticket, Invocation>,
     callers: BTreeMap<Caller, NextReply>,
+    extension_callers: BTreeMap<Caller, EventReply>,
     /// The content that the step under way is about.
     upload: Option<InvokeAnswer>,
     init_error: Option<ErrorInvokeResponse>,
-    /// Why the last launch failed, so that the same reason is not logged again and again.
-    launch_error: Option<LaunchError>,
+    /// Whose last launch failed and why, so that the same is not logged again and again.
+    launch_error: Option<(Participant, LaunchError)>,
     release: RuntimeRelease,
     effects: Vec<Effect>,
     mailbox: mpsc::Receiver<Message>,
@@ -73,6 +77,7 @@ pub struct Engine<P: Processes, E: EventsApi> {
     init: watch::Sender<Option<Result<InitSuccess, InitFailure>>>,
     closed: watch::Sender<Option<ShutdownSuccess>>,
     health: Arc<HealthCell>,
+    extensions_enabled: Arc<AtomicBool>,
     tasks: TaskTracker,
     finished: Option<ShutdownSuccess>,
 }
@@ -88,6 +93,8 @@ pub(crate) struct Invocation {
     pub(crate) invoke: Arc<Invoke>,
     /// `None` once the invoker was answered.
     pub(crate) reply: Option<InvokeReply>,
+    /// When it times out; worked out once, so that everybody is told the same.
+    pub(crate) deadline: Option<EpochMillis>,
     pub(crate) produced_bytes: u64,
     /// What the invoker was told when it was an error.
     pub(crate) told: Option<ErrorInvokeResponse>,
@@ -106,6 +113,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         let (init, init_seen) = watch::channel(None);
         let (closed, closed_seen) = watch::channel(None);
         let health = Arc::new(HealthCell::default());
+        let extensions_enabled = Arc::new(AtomicBool::new(true));
         let handle = EngineHandle::new(Shared {
             mailbox: mailbox_sender,
             notices: handle_notices_sender.clone(),
@@ -114,6 +122,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             init: init_seen,
             closed: closed_seen,
             health: Arc::clone(&health),
+            extensions_enabled: Arc::clone(&extensions_enabled),
             next_ticket: AtomicU64::new(1),
             next_caller: AtomicU64::new(1),
         });
@@ -123,10 +132,11 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             reporter: Reporter::new(events, config.function.clone()),
             config,
             processes: Arc::new(processes),
-            runtime: None,
+            participants: Participants::default(),
             launching: false,
             invocations: BTreeMap::new(),
             callers: BTreeMap::new(),
+            extension_callers: BTreeMap::new(),
             upload: None,
             init_error: None,
             launch_error: None,
@@ -141,6 +151,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             init,
             closed,
             health,
+            extensions_enabled,
             tasks: TaskTracker::new(),
             finished: None,
         };
@@ -168,7 +179,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                     Some(message) => self.on_message(message),
                     None => {
                         orphaned = true;
-                        self.drive(Input::Shutdown { deadline: self.clock.now() });
+                        self.drive(Input::Kill);
                     }
                 },
             }
@@ -192,6 +203,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 let invocation = Invocation {
                     invoke,
                     reply: Some(reply),
+                    deadline: None,
                     produced_bytes: 0,
                     told: None,
                     trace: InvokeErrorTraceData::default(),
@@ -208,7 +220,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 }
                 self.callers.insert(caller, reply);
                 let input = Input::Next { generation: from.generation, caller };
-                if let Err(refusal) = self.try_drive(input) {
+                if let Err(refusal) = self.runtime_calls(input) {
                     self.release_caller(caller, refusal);
                 }
             }
@@ -217,7 +229,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                     UploadKind::Response => Input::BeginResponse { generation, id },
                     UploadKind::Error => Input::BeginError { generation, id },
                 };
-                let begun = self.try_drive(input).and_then(|()| {
+                let begun = self.runtime_calls(input).and_then(|()| {
                     let ticket = self.sandbox.reserved().ok_or(RuntimeRefusal::Internal)?;
                     let notices = Some(self.handle_notices_sender.clone());
                     Ok(UploadToken { notices, ticket, generation })
@@ -235,7 +247,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Message::InitError { generation, error, reply } => {
                 let error_type = error.function_error.error_type.clone();
                 let earlier = self.init_error.replace(error);
-                let taken = self.try_drive(Input::InitError { generation, error_type });
+                let taken = self.runtime_calls(Input::InitError { generation, error_type });
                 if taken.is_err() {
                     self.init_error = earlier;
                 } else {
@@ -244,77 +256,17 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 // A handler that has gone does not want to know.
                 drop(reply.send(taken));
             }
-        }
-    }
-
-    fn on_notice(&mut self, notice: Notice<P::Process>) {
-        match notice {
-            Notice::Launched(process) => {
-                self.launch_error = None;
-                self.launching = false;
-                self.watch(process.clone());
-                self.runtime = Some(process);
-                self.drive(Input::Launched);
+            Message::Register { generation, registration, reply } => {
+                // A handler that has gone does not want to know.
+                drop(reply.send(self.register(generation, registration)));
             }
-            Notice::LaunchFailed(error) => {
-                self.launching = false;
-                let hint = error.hint();
-                if self.launch_error.replace(error.clone()).as_ref() == Some(&error) {
-                    tracing::debug!("the runtime could not be started again: {error}");
-                } else {
-                    tracing::error!(
-                        "the runtime could not be started: {error}; {hint}. Each invocation will \
-                         try again"
-                    );
-                }
-                self.drive(Input::LaunchFailed { error });
+            Message::NextEvent { caller, generation, id, reply } => {
+                self.next_event(EventCall { caller, generation, id, reply }, false);
             }
-            Notice::Exited { generation, termination } => {
-                self.log_exit(generation, termination);
-                self.drive(Input::Exited { generation, termination });
+            Message::ExtensionError { generation, id, report, reply } => {
+                // A handler that has gone does not want to know.
+                drop(reply.send(self.extension_error(generation, id, report)));
             }
-            Notice::Truncated { ticket, generation, reply } => {
-                let finished = self.finish(ticket, generation, UploadOutcome::Truncated);
-                if let Some(reply) = reply {
-                    // A handler that has gone does not want to know.
-                    drop(reply.send(finished));
-                }
-            }
-            Notice::Stopped { generation, clean } => {
-                if !clean {
-                    tracing::error!(%generation, "processes were still there after SIGKILL");
-                }
-                self.drive(Input::Stopped { generation, clean });
-            }
-        }
-    }
-
-    /// An exit that nobody asked for is worth a line; one at the end of a generation is not.
-    fn log_exit(&self, generation: Generation, termination: Termination) {
-        match self.sandbox.health() {
-            Health::Initializing => {
-                tracing::error!(
-                    "the runtime exited before it asked for an event: {termination}; a runtime \
-                     has to go on asking for events until it is ended"
-                );
-            }
-            Health::Ready | Health::Invoking => {
-                tracing::warn!("the runtime exited: {termination}");
-            }
-            Health::Idle | Health::Failed | Health::Resetting | Health::ShuttingDown => {
-                tracing::debug!(%generation, %termination, "the runtime process ended");
-            }
-        }
-    }
-
-    /// Outside an invocation nobody else is told what the runtime reported.
-    fn log_init_error(&self) {
-        if let Some(error) = self.init_error.as_ref().filter(|_| self.sandbox.reserved().is_none())
-        {
-            let error_type = &error.function_error.error_type;
-            let body = error.payload.get(..MAX_LOGGED).unwrap_or(&error.payload);
-            let body = String::from_utf8_lossy(body);
-            tracing::warn!("the runtime could not initialise: {error_type}: {body}");
         }
     }
 
@@ -323,15 +275,20 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             HandleNotice::InvokerGone(ticket) => self.drive(Input::Withdraw { ticket }),
             HandleNotice::CallerGone(caller) => {
                 self.callers.remove(&caller);
-                self.sandbox.retain_parked(|parked| *parked != caller);
+                self.extension_callers.remove(&caller);
+                self.sandbox.unpark(caller);
             }
             HandleNotice::Undelivered { ticket, generation } => {
                 self.drive(Input::Vanished { ticket, generation });
+            }
+            HandleNotice::EventUndelivered { generation, id, ticket } => {
+                self.drive(Input::EventVanished { generation, id, ticket });
             }
             HandleNotice::UploadDropped { ticket, generation } => {
                 self.defer_truncation(ticket, generation, None);
             }
             HandleNotice::Shutdown { deadline } => self.drive(Input::Shutdown { deadline }),
+            HandleNotice::Kill => self.drive(Input::Kill),
         }
     }
 
@@ -343,7 +300,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     ) -> Result<(), InteropError> {
         let (end, content, trace) = answer::of_upload(outcome);
         self.upload = content;
-        let step = self.try_drive(Input::Finish { ticket, generation, end });
+        let step = self.runtime_calls(Input::Finish { ticket, generation, end });
         self.upload = None;
         if step.is_ok()
             && let Some(invocation) = self.invocations.get_mut(&ticket)
@@ -368,7 +325,23 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         }
     }
 
-    fn try_drive(&mut self, input: Input) -> Result<(), RuntimeRefusal> {
+    /// Feeds a call of the runtime.
+    fn runtime_calls(&mut self, input: Input) -> Result<(), RuntimeRefusal> {
+        self.try_drive(input).map_err(|refusal| match refusal {
+            Refusal::Runtime(refusal) => refusal,
+            Refusal::Extension(_) => RuntimeRefusal::Internal,
+        })
+    }
+
+    /// Feeds a call of an extension.
+    fn extension_calls(&mut self, input: Input) -> Result<(), ExtensionRefusal> {
+        self.try_drive(input).map_err(|refusal| match refusal {
+            Refusal::Extension(refusal) => refusal,
+            Refusal::Runtime(_) => ExtensionRefusal::Internal,
+        })
+    }
+
+    fn try_drive(&mut self, input: Input) -> Result<(), Refusal> {
         let before = self.sandbox.health();
         let mut effects = std::mem::take(&mut self.effects);
         let stepped = self.sandbox.step(self.clock.now(), input, &mut effects);
@@ -377,9 +350,14 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             tracing::debug!(from = before.as_str(), to = after.as_str(), "the sandbox moved on");
             self.health.set(after);
         }
+        self.extensions_enabled.store(self.sandbox.extensions_enabled(), Ordering::Relaxed);
         // Before anything of the next generation is started: its connections must belong to it.
-        let over = self.publish_generation();
+        let mut over = self.publish_generation();
         for effect in effects.drain(..) {
+            // What the old generation is still needed for comes before the new one begins.
+            if matches!(effect, Effect::Discover) && std::mem::take(&mut over) {
+                self.forget_generation();
+            }
             self.carry_out(effect);
         }
         self.effects = effects;

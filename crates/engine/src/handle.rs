@@ -2,8 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use rapid_interop::extension::{
+    ExtensionErrorReport, ExtensionId, ExtensionPort, ExtensionRefusal, NextExtensionEvent,
+    Registered, Registration,
+};
 use rapid_interop::ports::{
     Health, InvokeAnswer, InvokePort, InvokeRefusal, NextEvent, Receipt, RuntimeCaller,
     RuntimePort, RuntimeRefusal, Upload, UploadOutcome,
@@ -20,7 +24,8 @@ use crate::message::{HandleNotice, Message, UploadKind};
 
 /// A handle to a running engine. Clones are counters.
 ///
-/// It is both ports at once: [`InvokePort`] for invokers, [`RuntimePort`] for the runtime.
+/// It is all ports at once: [`InvokePort`] for invokers, [`RuntimePort`] for the runtime,
+/// [`ExtensionPort`] for extensions.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     shared: Arc<Shared>,
@@ -35,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) init: watch::Receiver<Option<Result<InitSuccess, InitFailure>>>,
     pub(crate) closed: watch::Receiver<Option<ShutdownSuccess>>,
     pub(crate) health: Arc<HealthCell>,
+    pub(crate) extensions_enabled: Arc<AtomicBool>,
     pub(crate) next_ticket: AtomicU64,
     pub(crate) next_caller: AtomicU64,
 }
@@ -58,9 +64,10 @@ impl EngineHandle {
         init.wait_for(Option::is_some).await.ok().and_then(|result| result.clone())
     }
 
-    /// Asks for the end at once, without waiting for it.
+    /// Asks for the end at once, without waiting for it: the running invocation is answered with
+    /// an error, and all processes are killed, also those that are about to end in order.
     pub fn end(&self) {
-        self.notify(HandleNotice::Shutdown { deadline: self.shared.clock.now() });
+        self.notify(HandleNotice::Kill);
     }
 
     /// Resolves when the engine has ended, for whatever reason.
@@ -72,8 +79,9 @@ impl EngineHandle {
 
     /// Ends the execution environment in an orderly way and resolves when it has ended.
     ///
-    /// The running invocation may go on for the budget; those that wait are refused. A second call
-    /// may shorten the time that is left, never prolong it.
+    /// The running invocation may go on for the budget; those that wait are refused. Then runtime
+    /// and extensions have the time of any reset to end. A second call may shorten the time that
+    /// is left for the invocation, never prolong it; [`EngineHandle::end`] cuts all of it short.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the shutdown.
@@ -101,6 +109,10 @@ impl EngineHandle {
 
     async fn ask(&self, message: Message) -> Result<(), RuntimeRefusal> {
         self.shared.mailbox.send(message).await.map_err(|_| RuntimeRefusal::Internal)
+    }
+
+    async fn request(&self, message: Message) -> Result<(), ExtensionRefusal> {
+        self.shared.mailbox.send(message).await.map_err(|_| ExtensionRefusal::Internal)
     }
 
     fn notify(&self, notice: HandleNotice) {
@@ -186,6 +198,49 @@ impl RuntimePort for EngineHandle {
     }
 }
 
+impl ExtensionPort for EngineHandle {
+    type EventReceipt = ExtensionReceipt;
+
+    fn extensions_enabled(&self) -> bool {
+        self.shared.extensions_enabled.load(Ordering::Relaxed)
+    }
+
+    async fn register(
+        &self,
+        generation: Generation,
+        registration: Registration,
+    ) -> Result<Registered, ExtensionRefusal> {
+        let (reply, registered) = oneshot::channel();
+        self.request(Message::Register { generation, registration, reply }).await?;
+        registered.await.map_err(|_| ExtensionRefusal::Internal)?
+    }
+
+    async fn next_event(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+    ) -> Result<NextExtensionEvent<ExtensionReceipt>, ExtensionRefusal> {
+        let caller = Caller(self.shared.next_caller.fetch_add(1, Ordering::Relaxed));
+        let (reply, event) = oneshot::channel();
+        self.request(Message::NextEvent { caller, generation, id, reply }).await?;
+        let mut presence = Presence { engine: self, gone: Some(HandleNotice::CallerGone(caller)) };
+        let event = event.await.unwrap_or(Err(ExtensionRefusal::Internal));
+        presence.gone = None;
+        event
+    }
+
+    async fn extension_error(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+        report: ExtensionErrorReport,
+    ) -> Result<(), ExtensionRefusal> {
+        let (reply, taken) = oneshot::channel();
+        self.request(Message::ExtensionError { generation, id, report, reply }).await?;
+        taken.await.map_err(|_| ExtensionRefusal::Internal)?
+    }
+}
+
 /// Tells the engine when a future is dropped while it waits.
 struct Presence<'a> {
     engine: &'a EngineHandle,
@@ -220,6 +275,32 @@ impl Drop for EngineReceipt {
             let (ticket, generation) = (self.ticket, self.generation);
             // A closed channel means that the engine has ended.
             let _ = notices.send(HandleNotice::Undelivered { ticket, generation });
+        }
+    }
+}
+
+/// The engine's [`Receipt`] for an event of an extension.
+#[derive(Debug)]
+pub struct ExtensionReceipt {
+    pub(crate) notices: Option<mpsc::UnboundedSender<HandleNotice>>,
+    pub(crate) generation: Generation,
+    pub(crate) id: ExtensionId,
+    /// The invocation it tells of; `None` for a shutdown.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl Receipt for ExtensionReceipt {
+    fn settle(mut self) {
+        self.notices = None;
+    }
+}
+
+impl Drop for ExtensionReceipt {
+    fn drop(&mut self) {
+        if let Some(notices) = self.notices.take() {
+            let (generation, id, ticket) = (self.generation, self.id, self.ticket);
+            // A closed channel means that the engine has ended.
+            let _ = notices.send(HandleNotice::EventUndelivered { generation, id, ticket });
         }
     }
 }

@@ -7,9 +7,10 @@ mod config;
 mod engine;
 mod handle;
 mod message;
+mod participants;
 mod report;
 
 pub use clock::Clock;
-pub use config::{EngineConfig, FunctionInfo};
+pub use config::{EngineConfig, ExtensionConfig, FunctionInfo};
 pub use engine::Engine;
-pub use handle::{EngineHandle, EngineReceipt, EngineUpload};
+pub use handle::{EngineHandle, EngineReceipt, EngineUpload, ExtensionReceipt};

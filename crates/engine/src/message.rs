@@ -2,20 +2,28 @@
 
 use std::sync::Arc;
 
+use rapid_interop::extension::{
+    ExtensionErrorReport, ExtensionId, ExtensionRefusal, NextExtensionEvent, Registered,
+    Registration,
+};
 use rapid_interop::ports::{
     InvokeAnswer, InvokeRefusal, NextEvent, RuntimeCaller, RuntimeRefusal, UploadOutcome,
 };
 use rapid_interop::process::{LaunchError, Termination};
 use rapid_interop::{ErrorInvokeResponse, Generation, InteropError, Invoke, Mono, RequestId};
-use rapid_lifecycle::{Caller, Ticket};
+use rapid_lifecycle::{Caller, Found, Participant, Ticket};
 use tokio::sync::oneshot;
 
-use crate::handle::{EngineReceipt, UploadToken};
+use crate::handle::{EngineReceipt, ExtensionReceipt, UploadToken};
 
 /// The invoker's end of an invocation.
 pub(crate) type InvokeReply = oneshot::Sender<Result<InvokeAnswer, InvokeRefusal>>;
 /// The runtime's end of a parked call.
 pub(crate) type NextReply = oneshot::Sender<Result<NextEvent<EngineReceipt>, RuntimeRefusal>>;
+
+/// An extension's end of a parked call.
+pub(crate) type EventReply =
+    oneshot::Sender<Result<NextExtensionEvent<ExtensionReceipt>, ExtensionRefusal>>;
 
 /// A request; the mailbox for these is bounded, so a sender may have to wait.
 #[derive(Debug)]
@@ -46,6 +54,30 @@ pub(crate) enum Message {
         error: ErrorInvokeResponse,
         reply: oneshot::Sender<Result<(), RuntimeRefusal>>,
     },
+    /// An extension registers.
+    Register {
+        generation: Generation,
+        registration: Registration,
+        reply: oneshot::Sender<Result<Registered, ExtensionRefusal>>,
+    },
+    /// An extension asks for an event.
+    NextEvent { caller: Caller, generation: Generation, id: ExtensionId, reply: EventReply },
+    /// An extension reports that it cannot go on.
+    ExtensionError {
+        generation: Generation,
+        id: ExtensionId,
+        report: ExtensionErrorReport,
+        reply: oneshot::Sender<Result<(), ExtensionRefusal>>,
+    },
+}
+
+/// A call of an extension for an event.
+#[derive(Debug)]
+pub(crate) struct EventCall {
+    pub(crate) caller: Caller,
+    pub(crate) generation: Generation,
+    pub(crate) id: ExtensionId,
+    pub(crate) reply: EventReply,
 }
 
 /// Which of the two routes an upload came in by.
@@ -61,12 +93,14 @@ pub(crate) enum UploadKind {
 /// most one for every request or process, which bounds them.
 #[derive(Debug)]
 pub(crate) enum Notice<P> {
-    /// The runtime process was started.
-    Launched(P),
-    /// It could not be started.
-    LaunchFailed(LaunchError),
-    /// It ended.
-    Exited { generation: Generation, termination: Termination },
+    /// Extensions were looked for.
+    Discovered(Found),
+    /// A process was started.
+    Launched(Participant, P),
+    /// A process could not be started.
+    LaunchFailed(Participant, LaunchError),
+    /// A process ended.
+    Exited { generation: Generation, participant: Participant, termination: Termination },
     /// An upload has stayed incomplete.
     Truncated {
         ticket: Ticket,
@@ -74,8 +108,10 @@ pub(crate) enum Notice<P> {
         /// The handler that waits for the end, if it still does.
         reply: Option<oneshot::Sender<Result<(), InteropError>>>,
     },
-    /// Everything of a generation is gone.
-    Stopped { generation: Generation, clean: bool },
+    /// A call for an event that was refused is to be looked at once more.
+    NextEventAgain(EventCall),
+    /// A process and its descendants are gone.
+    Stopped { generation: Generation, participant: Participant, clean: bool },
 }
 
 /// What a handle or the tokens it gave out noticed.
@@ -87,8 +123,12 @@ pub(crate) enum HandleNotice {
     CallerGone(Caller),
     /// An event was given to a caller that never got it.
     Undelivered { ticket: Ticket, generation: Generation },
+    /// An event was given to a caller of an extension that never got it.
+    EventUndelivered { generation: Generation, id: ExtensionId, ticket: Option<Ticket> },
     /// An upload was abandoned.
     UploadDropped { ticket: Ticket, generation: Generation },
-    /// Everything is to end.
+    /// Everything is to end in order.
     Shutdown { deadline: Mono },
+    /// Everything is to end at once.
+    Kill,
 }

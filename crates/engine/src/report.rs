@@ -4,22 +4,37 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rapid_events::{
-    EndData, EventsApi, InitReportData, InitReportMetrics, InitRuntimeDoneData, InitStartData,
-    InvokeRuntimeDoneData, InvokeStartData, ReportData, ReportMetrics, RuntimeDoneInvokeMetrics,
-    Status,
+    EndData, EventsApi, ExtensionInitData, InitReportData, InitReportMetrics, InitRuntimeDoneData,
+    InitStartData, InvokeRuntimeDoneData, InvokeStartData, ReportData, ReportMetrics,
+    RuntimeDoneInvokeMetrics, Status,
 };
 use rapid_fatal_error::ErrorType;
+use rapid_interop::extension::EventType;
+use rapid_interop::limits::MAX_EXTENSIONS;
 use rapid_interop::process::Process;
 use rapid_interop::time::millis;
 use rapid_interop::{
-    Done, DoneFail, ErrorInvokeResponse, InitFailure, InitPhase, InitSuccess, InvokeFailure,
-    InvokeMetrics, InvokeSuccess, Mono, ResponseMetrics, RuntimeRelease,
+    ActiveExtensions, Done, DoneFail, ErrorInvokeResponse, InitFailure, InitPhase, InitSuccess,
+    InvokeFailure, InvokeMetrics, InvokeSuccess, Mono, ResetFailure, ResetReason, ResetSuccess,
+    ResponseMetrics, RuntimeRelease,
 };
-use rapid_lifecycle::effect::InitTime;
+use rapid_lifecycle::effect::{Awaited, InitTime};
 use rapid_lifecycle::{EndStatus, Milestone, Ticket};
 
 use crate::config::FunctionInfo;
 use crate::engine::Invocation;
+use crate::participants::Participants;
+
+/// How much of a text from elsewhere is worth a log line, in bytes.
+const MAX_LOGGED: usize = 1024;
+
+/// What is known besides, while something is reported.
+pub(crate) struct Scene<'a, P> {
+    pub(crate) participants: &'a Participants<P>,
+    /// Only worked out when somebody asks.
+    pub(crate) extensions: &'a dyn Fn() -> ActiveExtensions,
+    pub(crate) release: &'a RuntimeRelease,
+}
 
 /// Tells whoever wants to know.
 pub(crate) struct Reporter<E> {
@@ -34,6 +49,7 @@ struct End {
     duration: Duration,
     init: Option<InitTime>,
     ready: Option<(Mono, Duration)>,
+    overhead: Option<Duration>,
     reset: bool,
 }
 
@@ -47,8 +63,7 @@ impl<E: EventsApi> Reporter<E> {
         &self,
         milestone: Milestone,
         invocations: &mut BTreeMap<Ticket, Invocation>,
-        runtime: Option<&impl Process>,
-        release: &RuntimeRelease,
+        scene: &Scene<'_, impl Process>,
     ) -> Option<Result<InitSuccess, InitFailure>> {
         match milestone {
             Milestone::InitStart { phase } => self.init_start(phase),
@@ -61,16 +76,34 @@ impl<E: EventsApi> Reporter<E> {
                     error_type,
                 });
             }
+            Milestone::Extension { name, state, events, error_type } => {
+                if error_type.as_deref() == Some("TooManyExtensions") {
+                    tracing::error!(
+                        "the extension {name} is one too many: there may be {MAX_EXTENSIONS}, \
+                         external and internal ones together"
+                    );
+                }
+                self.events.send_extension_init(ExtensionInitData {
+                    name,
+                    state: state.name(),
+                    events: events.iter().map(EventType::as_str).collect(),
+                    error_type,
+                });
+            }
+            Milestone::Awaiting { what, names, given_up } => awaiting(what, &names, given_up),
+            Milestone::Reset { reason, extensions, late, failed } => {
+                reset(reason, extensions, &late, &failed);
+            }
             Milestone::InitReport { phase, status, duration } => {
-                drain(runtime);
-                return Some(self.init_report(phase, &status, duration, release));
+                scene.participants.drain_output();
+                return Some(self.init_report(phase, &status, duration, scene));
             }
             Milestone::Start { ticket } => {
                 if let Some(invocation) = invocations.get(&ticket) {
                     self.events.send_invoke_start(InvokeStartData {
                         request_id: invocation.invoke.id.clone(),
                         tenant_id: invocation.invoke.tenant_id.clone(),
-                        version: self.function.version.clone(),
+                        version: self.function.metadata.function_version.clone(),
                     });
                 }
             }
@@ -79,10 +112,10 @@ impl<E: EventsApi> Reporter<E> {
                     self.runtime_done(invocation, &status, duration);
                 }
             }
-            Milestone::End { ticket, status, duration, init, ready, reset } => {
+            Milestone::End { ticket, status, duration, init, ready, overhead, reset } => {
                 if let Some(invocation) = invocations.remove(&ticket) {
-                    let end = End { ticket, status, duration, init, ready, reset };
-                    self.end(&invocation, end, runtime, release);
+                    let end = End { ticket, status, duration, init, ready, overhead, reset };
+                    self.end(&invocation, end, scene);
                 }
             }
         }
@@ -93,13 +126,13 @@ impl<E: EventsApi> Reporter<E> {
         let function = &self.function;
         self.events.send_init_start(InitStartData {
             initialization_type: function.init_type,
-            runtime_version: function.runtime.version.clone(),
-            runtime_version_arn: function.runtime.arn.clone(),
-            function_name: function.name.clone(),
+            runtime_version: function.metadata.runtime.version.clone(),
+            runtime_version_arn: function.metadata.runtime.arn.clone(),
+            function_name: function.metadata.function_name.clone(),
             function_arn: function.arn.clone(),
-            function_version: function.version.clone(),
+            function_version: function.metadata.function_version.clone(),
             instance_id: function.log_stream.clone(),
-            instance_max_memory: u64::from(function.memory_mb) * 1024 * 1024,
+            instance_max_memory: u64::from(function.metadata.memory_mb) * 1024 * 1024,
             phase,
         });
     }
@@ -109,16 +142,18 @@ impl<E: EventsApi> Reporter<E> {
         phase: InitPhase,
         end: &EndStatus,
         duration: Duration,
-        release: &RuntimeRelease,
+        scene: &Scene<'_, impl Process>,
     ) -> Result<InitSuccess, InitFailure> {
         let (status, error_type) = wire(end);
         let duration_ms = millis(duration);
-        let runtime_release = release.as_str().to_owned();
+        let runtime_release = scene.release.as_str().to_owned();
+        let extensions = (scene.extensions)();
         let result = if *end == EndStatus::Success {
             tracing::info!(phase = phase.as_str(), duration_ms, "initialised");
-            Ok(InitSuccess { runtime_release })
+            Ok(InitSuccess { extensions, runtime_release })
         } else {
             let failure = InitFailure {
+                extensions,
                 error_type: error_type.clone().unwrap_or(ErrorType::RuntimeUnknown),
                 error_message: format!("the initialisation ended with status {}", end.as_str()),
                 runtime_release,
@@ -154,15 +189,9 @@ impl<E: EventsApi> Reporter<E> {
         });
     }
 
-    fn end(
-        &self,
-        invocation: &Invocation,
-        end: End,
-        runtime: Option<&impl Process>,
-        release: &RuntimeRelease,
-    ) {
+    fn end(&self, invocation: &Invocation, end: End, scene: &Scene<'_, impl Process>) {
         // A function's own lines come before the platform's.
-        drain(runtime);
+        scene.participants.drain_output();
         let request_id = invocation.invoke.id.clone();
         let (status, error_type) = wire(&end.status);
         self.events.send_end(EndData { request_id: request_id.clone() });
@@ -172,21 +201,68 @@ impl<E: EventsApi> Reporter<E> {
             metrics: ReportMetrics {
                 duration_ms: millis(end.duration),
                 billed_duration_ms: billed(end.duration, end.init, &end.status),
-                memory_size_mb: u64::from(self.function.memory_mb),
-                max_memory_used_mb: runtime.map_or(0, |r| r.peak_memory().div_ceil(1024 * 1024)),
+                memory_size_mb: u64::from(self.function.metadata.memory_mb),
+                max_memory_used_mb: scene.participants.peak_memory().div_ceil(1024 * 1024),
                 init_duration_ms: end.init.map(|init| millis(init.duration)),
             },
             error_type,
         });
         if tracing::enabled!(tracing::Level::DEBUG) {
-            done(invocation, &end, release);
+            done(invocation, &end, (scene.extensions)(), scene.release);
         }
     }
 }
 
-fn drain(runtime: Option<&impl Process>) {
-    if let Some(runtime) = runtime {
-        runtime.drain_output();
+/// As much of a text from elsewhere as is worth a log line.
+pub(crate) fn brief(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_LOGGED)).unwrap_or_default()
+}
+
+/// Says for whom an initialisation waits; without that, one that hangs gives no hint.
+fn awaiting(what: Awaited, names: &[Box<str>], given_up: bool) {
+    let names = names.join(", ");
+    let names = brief(&names);
+    let (yet, advice) = match what {
+        Awaited::Registration => (
+            "registered",
+            "an external extension has to POST /2020-01-01/extension/register under the name of \
+             its file",
+        ),
+        Awaited::FirstEvent => (
+            "asked for an event",
+            "an extension that has registered has to GET /2020-01-01/extension/event/next",
+        ),
+        Awaited::NextEvent => (
+            "come back from the invocation",
+            "an extension has to GET /2020-01-01/extension/event/next when it has dealt with an \
+             event, within the function timeout",
+        ),
+    };
+    if given_up {
+        tracing::error!("extensions that have not {yet} in time: {names}; {advice}");
+    } else {
+        tracing::warn!("waiting for extensions that have not {yet} yet: {names}; {advice}");
+    }
+}
+
+/// Says how long extensions took to end, and which of them did not end well.
+fn reset(reason: ResetReason, extensions_reset: Duration, late: &[Box<str>], failed: &[Box<str>]) {
+    let reason = reason.as_str();
+    if late.is_empty() {
+        let success = ResetSuccess { extensions_reset };
+        tracing::debug!(reason, ?success, "the environment was reset");
+    } else {
+        let failure = ResetFailure { extensions_reset };
+        tracing::warn!(
+            reason,
+            "extensions did not exit within {} ms of the end and were killed: {}",
+            failure.extensions_reset.as_millis(),
+            brief(&late.join(", "))
+        );
+    }
+    if !failed.is_empty() {
+        let names = failed.join(", ");
+        tracing::warn!(reason, "extensions exited with an error at SHUTDOWN: {}", brief(&names));
     }
 }
 
@@ -216,7 +292,12 @@ fn billed(duration: Duration, init: Option<InitTime>, status: &EndStatus) -> f64
 }
 
 /// Logs the done message of an invocation.
-fn done(invocation: &Invocation, end: &End, release: &RuntimeRelease) {
+fn done(
+    invocation: &Invocation,
+    end: &End,
+    extensions: ActiveExtensions,
+    release: &RuntimeRelease,
+) {
     let invoke = &invocation.invoke;
     let runtime_release = release.as_str().to_owned();
     let invoke_metrics = InvokeMetrics {
@@ -227,6 +308,7 @@ fn done(invocation: &Invocation, end: &End, release: &RuntimeRelease) {
     if end.status == EndStatus::Success {
         let success = InvokeSuccess {
             id: invoke.id.clone(),
+            extensions,
             runtime_release,
             invoke_completion_time: end.ready.map_or(Duration::ZERO, |(_, completion)| completion),
             invoke_received_time: invoke.received,
@@ -238,6 +320,7 @@ fn done(invocation: &Invocation, end: &End, release: &RuntimeRelease) {
         tracing::debug!(
             request.id = %success.id,
             ?told,
+            extension_overhead = ?end.overhead,
             cause = ?invocation.trace.error_cause,
             done = ?Done::from(&success), "the invocation ended"
         );
@@ -252,6 +335,7 @@ fn done(invocation: &Invocation, end: &End, release: &RuntimeRelease) {
         });
         let failure = InvokeFailure {
             id: invoke.id.clone(),
+            extensions,
             request_reset: end.reset,
             error_message: default_error_response.function_error.message.clone(),
             error_type,

@@ -1,8 +1,8 @@
 //! [`EventsApi`]: who wants to know what happens.
 
 use crate::{
-    EndData, InitReportData, InitRuntimeDoneData, InitStartData, InvokeRuntimeDoneData,
-    InvokeStartData, ReportData,
+    EndData, ExtensionInitData, InitReportData, InitRuntimeDoneData, InitStartData,
+    InvokeRuntimeDoneData, InvokeStartData, ReportData,
 };
 
 /// Receives platform events, in the order in which they happen.
@@ -17,6 +17,8 @@ pub trait EventsApi: Send + Sync + 'static {
     fn send_init_start(&self, _data: InitStartData) {}
     /// The runtime's part of the initialisation has ended.
     fn send_init_runtime_done(&self, _data: InitRuntimeDoneData) {}
+    /// How an extension came out of the initialisation.
+    fn send_extension_init(&self, _data: ExtensionInitData) {}
     /// The initialisation has ended.
     fn send_init_report(&self, _data: InitReportData) {}
     /// An invocation begins.
@@ -35,6 +37,9 @@ impl<T: EventsApi + ?Sized> EventsApi for std::sync::Arc<T> {
     }
     fn send_init_runtime_done(&self, data: InitRuntimeDoneData) {
         (**self).send_init_runtime_done(data);
+    }
+    fn send_extension_init(&self, data: ExtensionInitData) {
+        (**self).send_extension_init(data);
     }
     fn send_init_report(&self, data: InitReportData) {
         (**self).send_init_report(data);

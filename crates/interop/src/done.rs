@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rapid_fatal_error::ErrorType;
 
-use crate::message::{InitFailure, InvokeFailure, InvokeSuccess};
+use crate::message::{ActiveExtensions, InitFailure, InvokeFailure, InvokeSuccess};
 use crate::metrics::{InvokeMetrics, ResponseMetrics};
 use crate::mode::InvokeResponseMode;
 use crate::time::Mono;
@@ -29,6 +29,8 @@ pub struct DoneFail {
 /// Measurements of a done message. What was not measured is zero or empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DoneMetadata {
+    /// The extensions that took part.
+    pub extensions: ActiveExtensions,
     /// What the runtime calls itself.
     pub runtime_release: String,
     /// Measurements of the way in and back.
@@ -67,6 +69,7 @@ impl From<&InvokeSuccess> for Done {
     fn from(success: &InvokeSuccess) -> Self {
         Self {
             meta: DoneMetadata {
+                extensions: success.extensions.clone(),
                 runtime_release: success.runtime_release.clone(),
                 invoke_metrics: success.invoke_metrics,
                 invoke_completion_time: success.invoke_completion_time,
@@ -84,6 +87,7 @@ impl From<&InvokeFailure> for DoneFail {
         Self {
             error_type: failure.error_type.clone(),
             meta: DoneMetadata {
+                extensions: failure.extensions.clone(),
                 runtime_release: failure.runtime_release.clone(),
                 invoke_metrics: failure.invoke_metrics,
                 invoke_completion_time: Duration::ZERO,
@@ -96,11 +100,15 @@ impl From<&InvokeFailure> for DoneFail {
 }
 
 impl From<&InitFailure> for DoneFail {
-    /// `DoneFailFromInitFailure`: only the release is known.
+    /// `DoneFailFromInitFailure`: only the release and the number of extensions are known.
     fn from(failure: &InitFailure) -> Self {
         Self {
             error_type: failure.error_type.clone(),
             meta: DoneMetadata {
+                extensions: ActiveExtensions {
+                    names: String::new(),
+                    count: failure.extensions.count,
+                },
                 runtime_release: failure.runtime_release.clone(),
                 ..DoneMetadata::default()
             },
@@ -129,6 +137,7 @@ mod tests {
     fn a_success_hands_its_measurements_to_done() {
         let success = InvokeSuccess {
             id: RequestId::parse("a").unwrap(),
+            extensions: ActiveExtensions::of(["agent"]),
             runtime_release: "python".into(),
             invoke_completion_time: Duration::from_millis(3),
             invoke_received_time: Mono::from_nanos(7),
@@ -139,6 +148,7 @@ mod tests {
         let done = Done::from(&success);
         assert_eq!(done.meta.invoke_received_time, Some(Mono::from_nanos(7)));
         assert_eq!(done.meta.invoke_metrics.request_size, 2);
+        assert_eq!(done.meta.extensions.names, "agent");
         assert_eq!(done.meta.metrics_dimensions.to_string(), "invoke_response_mode=buffered");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod done;
 pub mod error;
+pub mod extension;
 pub mod id;
 pub mod invoke;
 pub mod limits;
@@ -16,14 +17,15 @@ pub mod time;
 
 pub use done::{Done, DoneFail, DoneMetadata, DoneMetadataMetricsDimensions};
 pub use error::{ErrorInvokeResponse, ErrorResponseTooLarge, FunctionError, InteropError};
+pub use extension::{ExtensionId, ExtensionKind};
 pub use id::{Generation, RequestId, TenantId};
 pub use invoke::{
     CognitoIdentity, Invoke, InvokeErrorTraceData, InvokeResponseHeaders, StreamableInvokeResponse,
 };
 pub use limits::MAX_PAYLOAD_SIZE;
 pub use message::{
-    InitFailure, InitSuccess, InvokeFailure, InvokeSuccess, ResetReason, RuntimeInfo, Shutdown,
-    ShutdownSuccess,
+    ActiveExtensions, FunctionMetadata, InitFailure, InitSuccess, InvokeFailure, InvokeSuccess,
+    Reset, ResetFailure, ResetReason, ResetSuccess, RuntimeInfo, Shutdown, ShutdownSuccess,
 };
 pub use metrics::{InvokeMetrics, ResponseMetrics};
 pub use mode::{FunctionResponseMode, InitPhase, InitType, InvokeResponseMode, ResponseMode};

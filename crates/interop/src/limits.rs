@@ -17,8 +17,14 @@ pub const MAX_RUNTIME_RELEASE_SIZE: usize = 128;
 /// The largest decoded client context, in bytes.
 pub const MAX_CLIENT_CONTEXT_SIZE: usize = 3583;
 
+/// How many extensions there may be, external and internal ones together.
+pub const MAX_EXTENSIONS: usize = 10;
+
+/// The longest list of extension names that is reported, in bytes.
+pub const MAX_EXTENSION_NAMES: usize = 127;
+
 /// How long the service lets an initialisation take before it is retried inside an invocation.
 pub const DEFAULT_INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The budget of an orderly shutdown.
+/// How long runtime and extensions together may take to end when they are asked to.
 pub const DEFAULT_SHUTDOWN_BUDGET: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 //! and an emulator may bring an implementation of its own. Futures are returned as
 //! `impl Future + Send`; nothing is boxed.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use http::HeaderValue;
 use rapid_fatal_error::ErrorType;
 
 use crate::error::{ErrorInvokeResponse, InteropError};
+use crate::extension::ExtensionErrorKind;
 use crate::id::Generation;
 use crate::invoke::{Invoke, InvokeErrorTraceData, StreamableInvokeResponse};
 use crate::process::{LaunchError, Termination};
@@ -67,6 +69,10 @@ pub enum Failure {
     Exit(Termination),
     /// The runtime process could not be started.
     Launch(LaunchError),
+    /// An extension kept the environment from being initialised.
+    InitExtension(ExtensionFault),
+    /// An extension ended the invocation.
+    Extension(ExtensionFault),
     /// The invocation took longer than the function timeout.
     Timeout {
         /// The function timeout.
@@ -91,6 +97,7 @@ impl Failure {
             Self::Reported | Self::InitReported => ErrorType::RuntimeUnknown,
             Self::InitExit(termination) | Self::Exit(termination) => termination.error_type(),
             Self::Launch(error) => error.error_type(),
+            Self::InitExtension(fault) | Self::Extension(fault) => fault.error_type(),
             Self::Timeout { .. } => ErrorType::SandboxTimedout,
             Self::ResponseTooLarge => ErrorType::FunctionResponseSizeTooLarge,
             Self::Truncated => ErrorType::RuntimeTruncatedResponse,
@@ -107,6 +114,7 @@ impl Failure {
             Self::InitReported => "the runtime reported that it could not initialise".to_owned(),
             Self::InitExit(termination) | Self::Exit(termination) => termination.runtime_message(),
             Self::Launch(error) => error.to_string(),
+            Self::InitExtension(fault) | Self::Extension(fault) => fault.to_string(),
             Self::Timeout { limit } => {
                 format!("Task timed out after {:.2} seconds", limit.as_secs_f64())
             }
@@ -118,6 +126,46 @@ impl Failure {
             Self::Shutdown => {
                 "the execution environment was shut down before the function answered".to_owned()
             }
+        }
+    }
+}
+
+/// What an extension did to end a generation.
+///
+/// # Source
+/// Lifecycle, "First fatal error"; Extensions API, "Discovery and launch".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtensionFault {
+    /// Its process ended.
+    Exit(Termination),
+    /// It reported an error and then neither exited nor was waited for any longer.
+    Lingered(ExtensionErrorKind),
+    /// Its process could not be started.
+    Launch(LaunchError),
+    /// There are more files than there may be extensions.
+    TooMany,
+}
+
+impl ExtensionFault {
+    /// The error type, unless an earlier fatal error stands for it.
+    #[must_use]
+    pub const fn error_type(&self) -> ErrorType {
+        match self {
+            Self::Exit(_) => ErrorType::ExtensionCrash,
+            Self::Lingered(ExtensionErrorKind::Init) => ErrorType::ExtensionInitError,
+            Self::Lingered(ExtensionErrorKind::Exit) => ErrorType::ExtensionExitError,
+            Self::Launch(_) | Self::TooMany => ErrorType::ExtensionLaunchError,
+        }
+    }
+}
+
+impl fmt::Display for ExtensionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(termination) => f.write_str(&termination.extension_message()),
+            Self::Lingered(_) => f.write_str("the extension reported an error and did not exit"),
+            Self::Launch(error) => error.fmt(f),
+            Self::TooMany => f.write_str("ErrTooManyExtensions"),
         }
     }
 }

@@ -152,6 +152,12 @@ impl Termination {
         }
     }
 
+    /// What an invoker is told when an extension ended like this.
+    #[must_use]
+    pub fn extension_message(self) -> String {
+        if self.success() { "exit code 0".to_owned() } else { self.to_string() }
+    }
+
     /// What an invoker is told when the runtime ended like this.
     #[must_use]
     pub fn runtime_message(self) -> String {
@@ -208,14 +214,24 @@ impl fmt::Display for SignalName {
     }
 }
 
-/// How a process is asked to end, decided before anything is sent.
+/// How a process is brought to its end, decided before anything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopPlan {
-    /// `Some(grace)`: SIGTERM to the group first, and SIGKILL when `grace` has passed.
-    /// `None`: SIGKILL at once.
-    pub term_grace: Option<Duration>,
+    /// What it is given before SIGKILL.
+    pub grace: Grace,
     /// How long to wait for everything to be reaped after SIGKILL.
     pub reap_limit: Duration,
+}
+
+/// What a process is given before SIGKILL goes to its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// Nothing: SIGKILL at once.
+    None,
+    /// SIGTERM to the group, and this time for all of it to end.
+    Terminate(Duration),
+    /// This time for the leader to end by itself; it has been told in another way.
+    Await(Duration),
 }
 
 /// What became of a stop.
@@ -225,10 +241,40 @@ pub struct StopReport {
     pub clean: bool,
 }
 
+/// A file that is to be started as an extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtensionFile {
+    /// Its base name, which is the extension's name.
+    pub name: Box<str>,
+    /// What to execute.
+    pub path: PathBuf,
+}
+
+/// Where extensions are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExtensionSources {
+    /// The directories, the first of two files of the same name counts; none: no extensions.
+    pub directories: Vec<PathBuf>,
+    /// A file whose existence turns extensions off.
+    pub switch: Option<PathBuf>,
+}
+
+/// What was found there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtensionDiscovery {
+    /// The switch is there.
+    Disabled,
+    /// These files, sorted by name within each directory.
+    Found(Vec<ExtensionFile>),
+}
+
 /// Starts processes for the engine. `rapid-supervisor` is the real one.
 pub trait Processes: Send + Sync + 'static {
     /// A started process.
     type Process: Process;
+
+    /// Looks for extensions, without waiting for anything but the file system.
+    fn find_extensions(&self, sources: &ExtensionSources) -> ExtensionDiscovery;
 
     /// Starts a process in a process group of its own.
     ///
@@ -281,6 +327,13 @@ mod tests {
         for (termination, message) in rows {
             assert_eq!(termination.runtime_message(), message);
         }
+    }
+
+    #[test]
+    fn endings_of_extensions_are_described_without_their_name() {
+        assert_eq!(Termination::Exited(0).extension_message(), "exit code 0");
+        assert_eq!(Termination::Exited(1).extension_message(), "exit status 1");
+        assert_eq!(Termination::Signaled(9).extension_message(), "signal: killed");
     }
 
     #[test]

@@ -49,6 +49,8 @@ impl Persona {
                 | Failure::InitExit(_)
                 | Failure::Exit(_)
                 | Failure::Launch(_)
+                | Failure::InitExtension(_)
+                | Failure::Extension(_)
                 | Failure::Shutdown,
             ) => StatusCode::BAD_GATEWAY,
             (Self::Aws | Self::Rie, _) => StatusCode::OK,
@@ -76,6 +78,7 @@ impl Persona {
 mod tests {
     use std::time::Duration;
 
+    use rapid_interop::ports::ExtensionFault;
     use rapid_interop::process::Termination;
 
     use super::*;
@@ -85,6 +88,9 @@ mod tests {
         let exit = Failure::Exit(Termination::Exited(1));
         assert_eq!(Persona::Aws.status_of(&exit), StatusCode::OK);
         assert_eq!(Persona::Rie.status_of(&exit), StatusCode::BAD_GATEWAY);
+        let crash = Failure::Extension(ExtensionFault::Exit(Termination::Exited(1)));
+        assert_eq!(Persona::Aws.status_of(&crash), StatusCode::OK);
+        assert_eq!(Persona::Rie.status_of(&crash), StatusCode::BAD_GATEWAY);
         let timeout = Failure::Timeout { limit: Duration::from_secs(3) };
         assert_eq!(Persona::Rie.status_of(&timeout), StatusCode::OK);
         assert_eq!(

@@ -3,20 +3,25 @@
 use std::time::Duration;
 
 use rapid_fatal_error::ErrorType;
+use rapid_interop::extension::{ExtensionRefusal, Subscriptions};
 use rapid_interop::ports::{Failure, InvokeRefusal, RuntimeRefusal};
 use rapid_interop::process::StopPlan;
-use rapid_interop::{Generation, InitPhase, Mono, ResetReason};
+use rapid_interop::{ExtensionId, Generation, InitPhase, Mono, ResetReason};
 
-use crate::input::{Caller, Ticket};
+use crate::extension::ExtensionState;
+use crate::input::{Caller, Participant, Ticket};
 
 /// What is to be done, in the order of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Start the runtime process; [`crate::Input::Launched`] or
-    /// [`crate::Input::LaunchFailed`] is to follow.
+    /// Look for extensions; [`crate::Input::Discovered`] is to follow.
+    Discover,
+    /// Start a process; [`crate::Input::Launched`] or [`crate::Input::LaunchFailed`] is to follow.
     Launch {
         /// The generation it belongs to.
         generation: Generation,
+        /// Whose.
+        participant: Participant,
     },
     /// Give the event to a parked caller.
     HandOver {
@@ -27,7 +32,23 @@ pub enum Effect {
         /// When it times out.
         deadline: Mono,
     },
-    /// Refuse a parked caller.
+    /// Give an extension its event.
+    Notify {
+        /// The caller.
+        caller: Caller,
+        /// Which extension.
+        id: ExtensionId,
+        /// The event.
+        event: ExtensionNotice,
+    },
+    /// Refuse a parked caller of an extension.
+    ReleaseExtension {
+        /// The caller.
+        caller: Caller,
+        /// Why.
+        refusal: ExtensionRefusal,
+    },
+    /// Refuse a parked caller of the runtime.
     Release {
         /// The caller.
         caller: Caller,
@@ -53,10 +74,13 @@ pub enum Effect {
         /// The invocation.
         ticket: Ticket,
     },
-    /// End all processes of a generation; [`crate::Input::Stopped`] is to follow.
+    /// End a process and its descendants; [`crate::Input::Stopped`] is to follow, also when there
+    /// is no such process. Said again for a process that is being ended, it means to hurry.
     Stop {
         /// The generation.
         generation: Generation,
+        /// Whose.
+        participant: Participant,
         /// How.
         plan: StopPlan,
         /// Why.
@@ -71,6 +95,25 @@ pub enum Effect {
     },
 }
 
+/// An event for an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtensionNotice {
+    /// An invocation begins.
+    Invoke {
+        /// The invocation.
+        ticket: Ticket,
+        /// When it times out.
+        deadline: Mono,
+    },
+    /// The execution environment ends.
+    Shutdown {
+        /// Why.
+        reason: ResetReason,
+        /// When the extension is killed.
+        deadline: Mono,
+    },
+}
+
 /// With what an invoker is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -79,7 +122,12 @@ pub enum Answer {
     /// What the runtime reported as its reason not to initialise.
     InitError(ErrorType),
     /// What the platform says of a failure.
-    Failure(Failure),
+    Failure {
+        /// What happened.
+        failure: Failure,
+        /// The first fatal error, or the type of the failure.
+        error_type: ErrorType,
+    },
 }
 
 /// A step of the lifecycle that platform events and log lines tell of.
@@ -99,6 +147,26 @@ pub enum Milestone {
         phase: InitPhase,
         /// How it ended.
         status: EndStatus,
+    },
+    /// How an extension came out of the initialisation.
+    Extension {
+        /// Its name.
+        name: Box<str>,
+        /// Its state.
+        state: ExtensionState,
+        /// The events it has registered for.
+        events: Subscriptions,
+        /// What it or the platform called its error.
+        error_type: Option<Box<str>>,
+    },
+    /// Extensions are waited for, and have been for a while.
+    Awaiting {
+        /// What they have not done.
+        what: Awaited,
+        /// Their names.
+        names: Vec<Box<str>>,
+        /// They are not waited for any longer.
+        given_up: bool,
     },
     /// The initialisation has ended.
     InitReport {
@@ -135,9 +203,34 @@ pub enum Milestone {
         init: Option<InitTime>,
         /// When the runtime asked for the next event, and how long after its answer that was.
         ready: Option<(Mono, Duration)>,
+        /// How long extensions kept the invocation from ending once the runtime was ready; `None`
+        /// without extensions, and when it ended in another way.
+        overhead: Option<Duration>,
         /// Whether the environment was reset because of it.
         reset: bool,
     },
+    /// Extensions were ended with their generation.
+    Reset {
+        /// Why.
+        reason: ResetReason,
+        /// How long the end took because some of them get `SHUTDOWN`; zero if none does.
+        extensions: Duration,
+        /// Those that did not end in time and were killed.
+        late: Vec<Box<str>>,
+        /// Those that were told and ended otherwise than with status 0.
+        failed: Vec<Box<str>>,
+    },
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Extensions that were started have not registered.
+    Registration,
+    /// Extensions that have registered have not asked for their first event.
+    FirstEvent,
+    /// Extensions that were told of an invocation have not asked for the next event.
+    NextEvent,
 }
 
 /// The time of an initialisation, and whether the invocation's own time contains it.

@@ -1,9 +1,10 @@
 //! [`Input`]: everything that can happen to a sandbox, in one closed list.
 
 use rapid_fatal_error::ErrorType;
+use rapid_interop::extension::{ExtensionErrorReport, Registration};
 use rapid_interop::ports::Failure;
 use rapid_interop::process::{LaunchError, Termination};
-use rapid_interop::{Generation, Mono, RequestId};
+use rapid_interop::{ExtensionId, Generation, Mono, RequestId};
 
 /// An invocation inside one sandbox: unique, unlike a request id, which invokers may repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,9 +16,27 @@ impl std::fmt::Display for Ticket {
     }
 }
 
-/// A parked `next` call.
+/// A parked `next` call, of the runtime or of an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Caller(pub u64);
+
+/// A process of a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Participant {
+    /// The runtime.
+    Runtime,
+    /// An external extension.
+    Extension(ExtensionId),
+}
+
+/// The extensions that are to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Extensions are turned off, from now on for good.
+    Disabled,
+    /// Each of these, in this order: the id it will have, and its name.
+    Files(Vec<(ExtensionId, Box<str>)>),
+}
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -36,26 +55,76 @@ pub enum Input {
         /// The invocation.
         ticket: Ticket,
     },
-    /// The runtime process was started.
-    Launched,
-    /// The runtime process could not be started.
+    /// The places for extensions were looked at.
+    Discovered {
+        /// What was there.
+        found: Found,
+    },
+    /// A process was started.
+    Launched {
+        /// Whose.
+        participant: Participant,
+    },
+    /// A process could not be started.
     LaunchFailed {
+        /// Whose.
+        participant: Participant,
         /// Why.
         error: LaunchError,
     },
-    /// The runtime process ended.
+    /// A process ended.
     Exited {
-        /// Whose runtime it was.
+        /// The generation it belonged to.
         generation: Generation,
+        /// Whose it was.
+        participant: Participant,
         /// How it ended.
         termination: Termination,
     },
-    /// Everything of a generation that was to be stopped is gone.
+    /// All of a process and its descendants is gone, as it was to be.
     Stopped {
-        /// The generation.
+        /// The generation it belonged to.
         generation: Generation,
+        /// Whose it was.
+        participant: Participant,
         /// `false` when something was still there at the end of the time.
         clean: bool,
+    },
+    /// An extension registers.
+    Register {
+        /// The generation of the caller's connection.
+        generation: Generation,
+        /// The id it gets if it is an internal one.
+        id: ExtensionId,
+        /// What it says.
+        registration: Registration,
+    },
+    /// An extension asks for the next event.
+    NextEvent {
+        /// The generation of the caller's connection.
+        generation: Generation,
+        /// Which extension.
+        id: ExtensionId,
+        /// Names the parked call.
+        caller: Caller,
+    },
+    /// An extension reports that it cannot go on.
+    ExtensionError {
+        /// The generation of the caller's connection.
+        generation: Generation,
+        /// Which extension.
+        id: ExtensionId,
+        /// What it says.
+        report: ExtensionErrorReport,
+    },
+    /// An event was to be given to a call of an extension that had gone.
+    EventVanished {
+        /// The generation it was given in.
+        generation: Generation,
+        /// Which extension.
+        id: ExtensionId,
+        /// The invocation it told of; `None` for a shutdown.
+        ticket: Option<Ticket>,
     },
     /// The runtime asks for the next event.
     Next {
@@ -103,11 +172,13 @@ pub enum Input {
     },
     /// Time has passed; see [`crate::Sandbox::deadline`].
     Tick,
-    /// End the execution environment.
+    /// End the execution environment in order.
     Shutdown {
         /// When the running invocation must have ended.
         deadline: Mono,
     },
+    /// End the execution environment at once: everything is killed.
+    Kill,
 }
 
 /// How an upload ended.

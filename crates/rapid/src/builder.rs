@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rapid_engine::{Engine, EngineConfig, FunctionInfo};
+use rapid_engine::{Engine, EngineConfig, ExtensionConfig, FunctionInfo};
 use rapid_events::{EventsApi, LineStyle};
-use rapid_interop::{InitType, RuntimeInfo};
+use rapid_interop::process::ExtensionSources;
+use rapid_interop::{FunctionMetadata, InitType, RuntimeInfo};
 use rapid_invoke_api::{
     FunctionIdentity, FunctionName, Persona, is_account, is_region, is_version,
 };
@@ -24,6 +25,12 @@ use crate::environment;
 use crate::error::RapidError;
 use crate::lines::LineEvents;
 use crate::running::{Bound, Parts};
+
+/// Where extensions lie when nothing else was said.
+const EXTENSIONS: &str = "/opt/extensions";
+
+/// Where a layer can put a file to turn extensions off.
+const EXTENSIONS_SWITCH: &str = "/opt/disable-extensions-jwigqn8j";
 
 /// When the runtime is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +63,7 @@ pub struct Builder {
     events: Option<Arc<dyn EventsApi>>,
     reaping: Reaping,
     guard: Option<Guard>,
+    extensions: ExtensionSources,
 }
 
 impl std::fmt::Debug for Builder {
@@ -91,6 +99,10 @@ impl Default for Builder {
             events: None,
             reaping: Reaping::default(),
             guard: None,
+            extensions: ExtensionSources {
+                directories: vec![PathBuf::from(EXTENSIONS)],
+                switch: Some(PathBuf::from(EXTENSIONS_SWITCH)),
+            },
         }
     }
 }
@@ -261,6 +273,25 @@ impl Builder {
         self
     }
 
+    /// Where external extensions lie, as absolute paths; of two files of the same name the first
+    /// counts. Default: `/opt/extensions`.
+    #[must_use]
+    pub fn extension_dirs(
+        mut self,
+        directories: impl IntoIterator<Item = impl Into<PathBuf>>,
+    ) -> Self {
+        self.extensions.directories = directories.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A file whose existence turns extensions off. Default: the service's,
+    /// `/opt/disable-extensions-jwigqn8j`.
+    #[must_use]
+    pub fn extensions_switch(mut self, file: impl Into<PathBuf>) -> Self {
+        self.extensions.switch = Some(file.into());
+        self
+    }
+
     /// Opens the sockets, so that addresses are known; nothing answers on them yet.
     ///
     /// # Errors
@@ -353,7 +384,7 @@ impl Builder {
         metadata_token: &str,
     ) -> EngineConfig {
         let task_root = environment::task_root(&cwd);
-        let bootstrap = Bootstrap::from_words(self.words, cwd);
+        let bootstrap = Bootstrap::from_words(self.words, cwd.clone());
         let handler = self.handler.or_else(|| bootstrap.handler().map(Into::into));
         let log_group =
             self.log_group.unwrap_or_else(|| environment::log_group(self.persona, &self.name));
@@ -364,7 +395,7 @@ impl Builder {
             name: self.name.clone(),
             version: self.version.clone(),
             memory_mb: self.memory_mb,
-            handler,
+            handler: handler.clone(),
             region: self.region,
             log_group,
             log_stream: log_stream.clone(),
@@ -376,17 +407,30 @@ impl Builder {
             metadata_token: metadata_token.to_owned(),
         };
         let own = self.env.unwrap_or_else(|| std::env::vars_os().collect());
+        let env = Environment::new(own, &settings, &api);
+        // The emulator knows no account, so that it never tells one.
+        let known = self.account.is_some() || self.persona == Persona::Aws;
+        let metadata = FunctionMetadata {
+            account_id: known.then(|| identity.account.clone()),
+            handler: handler.unwrap_or_default().to_string_lossy().into_owned(),
+            function_name: self.name,
+            function_version: self.version,
+            memory_mb: self.memory_mb,
+            runtime: RuntimeInfo::default(),
+        };
         EngineConfig {
             policy: self.policy,
             bootstrap,
-            runtime_env: Environment::new(own, &settings, &api).for_runtime(),
+            runtime_env: env.for_runtime(),
+            extensions: ExtensionConfig {
+                sources: self.extensions,
+                env: env.for_extensions(),
+                cwd,
+            },
             function: FunctionInfo {
-                arn: identity.arn(&self.name, None),
-                name: self.name,
-                version: self.version,
-                memory_mb: self.memory_mb,
+                arn: identity.arn(&metadata.function_name, None),
+                metadata: Arc::new(metadata),
                 log_stream,
-                runtime: RuntimeInfo::default(),
                 init_type,
             },
         }

@@ -1,7 +1,8 @@
 //! [`LineEvents`]: the `START`, `END` and `REPORT` lines.
 
 use rapid_events::{
-    EndData, EventsApi, InitReportData, InitStartData, InvokeStartData, LineStyle, ReportData,
+    EndData, EventsApi, ExtensionInitData, InitReportData, InitStartData, InvokeStartData,
+    LineStyle, ReportData,
 };
 use rapid_supervisor::Console;
 
@@ -29,6 +30,13 @@ impl EventsApi for LineEvents {
     fn send_init_start(&self, data: InitStartData) {
         if let Some(line) = data.line() {
             self.print(line);
+        }
+    }
+
+    fn send_extension_init(&self, data: ExtensionInitData) {
+        // The emulator's log does not tell of extensions.
+        if self.style == LineStyle::Aws {
+            self.print(data.line());
         }
     }
 

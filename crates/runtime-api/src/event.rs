@@ -1,18 +1,13 @@
 //! R2, `next`: parks the runtime and gives it the event.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
 use rapid_interop::MAX_PAYLOAD_SIZE;
 use rapid_interop::ports::{NextEvent, Receipt, RuntimeCaller, RuntimePort};
 
 use crate::routes::Api;
-use crate::wire;
+use crate::{delivery, wire};
 
 pub(crate) async fn next<P: RuntimePort>(State(api): State<Api<P>>, request: Request) -> Response {
     let caller = RuntimeCaller {
@@ -49,14 +44,7 @@ fn reply<R: Receipt>(event: NextEvent<R>) -> Response {
         headers.insert(wire::COGNITO_IDENTITY, identity);
     }
     let payload = invoke.payload.slice(..invoke.payload.len().min(MAX_PAYLOAD_SIZE));
-    let body = if payload.is_empty() {
-        // Nobody asks for a body without bytes: the event is on its way with the head.
-        receipt.settle();
-        axum::body::Body::empty()
-    } else {
-        axum::body::Body::new(EventBody { payload: Some(payload), receipt: Some(receipt) })
-    };
-    let mut response = Response::new(body);
+    let mut response = Response::new(delivery::body(payload, receipt));
     *response.status_mut() = StatusCode::OK;
     *response.headers_mut() = headers;
     response
@@ -70,37 +58,5 @@ fn insert_unless_empty(
 ) {
     if let Some(value) = value.filter(|value| !value.is_empty()) {
         headers.insert(name, value.clone());
-    }
-}
-
-/// A payload of at least a byte, and the receipt that is settled once the connection has taken it.
-struct EventBody<R> {
-    payload: Option<Bytes>,
-    receipt: Option<R>,
-}
-
-// Nothing in it is ever pinned.
-impl<R> Unpin for EventBody<R> {}
-
-impl<R: Receipt> Body for EventBody<R> {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(receipt) = self.receipt.take() {
-            receipt.settle();
-        }
-        Poll::Ready(self.payload.take().map(|payload| Ok(Frame::data(payload))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.payload.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.payload.as_ref().map_or(0, |payload| payload.len() as u64))
     }
 }

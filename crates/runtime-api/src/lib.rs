@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod delivery;
 mod error_cause;
 mod event;
+mod extension;
 mod init_error;
 mod metadata;
 mod routes;

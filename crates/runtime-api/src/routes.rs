@@ -6,11 +6,12 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use http::{HeaderValue, StatusCode, header};
 use rapid_interop::Generation;
+use rapid_interop::extension::ExtensionPort;
 use rapid_interop::ports::RuntimePort;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metadata::Metadata;
-use crate::{event, init_error, metadata, upload, wire};
+use crate::{event, extension, init_error, metadata, upload, wire};
 
 /// To which generation the connection of a request belongs; [`crate::serve`] puts it into the
 /// request's extensions. A request without it belongs to the generation that runs when it comes.
@@ -24,6 +25,9 @@ pub(crate) struct Api<P> {
     pub(crate) metadata: Metadata,
 }
 
+/// The paths of a route, and what it does.
+pub(crate) type Route<P> = (&'static [&'static str], MethodRouter<Api<P>>);
+
 impl<P: RuntimePort> Api<P> {
     pub(crate) fn generation(&self, request: &Request) -> Generation {
         request
@@ -33,15 +37,15 @@ impl<P: RuntimePort> Api<P> {
     }
 }
 
-/// The Runtime API over a port.
+/// The Runtime API and the Extensions API over a port.
 ///
 /// # Source
 /// Runtime API, "Server" and "Routes" (R1 to R5 and R9; the restore routes do not exist without
-/// init caching).
-pub fn router<P: RuntimePort>(port: P, metadata: Metadata) -> Router {
+/// init caching); Extensions API, "Routes".
+pub fn router<P: RuntimePort + ExtensionPort>(port: P, metadata: Metadata) -> Router {
     let api = Api { port, metadata };
     let mut router = Router::new();
-    let routes: [(&[&str], MethodRouter<Api<P>>); 6] = [
+    let routes: [Route<P>; 6] = [
         (&[wire::PING], get(on(MethodFilter::GET, ping))),
         (&[wire::NEXT], get(on(MethodFilter::GET, event::next::<P>))),
         (
@@ -52,7 +56,8 @@ pub fn router<P: RuntimePort>(port: P, metadata: Metadata) -> Router {
         (&[wire::INIT_ERROR], post(on(MethodFilter::POST, init_error::init_error::<P>))),
         (&[wire::METADATA], any(metadata::execution_environment::<P>)),
     ];
-    for (paths, methods) in routes {
+    let extension_routes = extension::routes(&api);
+    for (paths, methods) in routes.into_iter().chain(extension_routes) {
         for path in paths {
             // Clients that put paths together from variables may add a slash.
             router = router.route(path, methods.clone());
@@ -72,14 +77,18 @@ async fn ping<P: RuntimePort>(State(_): State<Api<P>>) -> Response {
 }
 
 /// A route for GET alone: not even HEAD is answered.
-fn get<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
+pub(crate) fn get<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
     methods
         .head(|| async { not_allowed("GET") })
         .fallback(|request: Request| upload::refuse(request, not_allowed("GET")))
 }
 
-fn post<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
+pub(crate) fn post<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
     methods.fallback(|request: Request| upload::refuse(request, not_allowed("POST")))
+}
+
+pub(crate) fn put<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
+    methods.fallback(|request: Request| upload::refuse(request, not_allowed("PUT")))
 }
 
 fn not_allowed(allowed: &'static str) -> Response {

@@ -1,10 +1,12 @@
-//! [`serve`]: the Runtime API on a listener, each connection bound to its generation.
+//! [`serve`]: the Runtime API and the Extensions API on a listener, each connection bound to its
+//! generation.
 
 use std::future::Future;
 
 use axum::Router;
 use http::Request;
 use rapid_http::Limits;
+use rapid_interop::extension::ExtensionPort;
 use rapid_interop::ports::RuntimePort;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,18 +16,19 @@ use crate::metadata::Metadata;
 use crate::routes::{ConnectionGeneration, router};
 
 /// Error causes of nearly 1 MiB come in a header, so heads may be larger than that. No timeouts:
-/// a runtime may hold a connection for as long as its function computes.
+/// runtimes and extensions may hold a connection for as long as the function computes.
 const LIMITS: Limits = Limits { head: 2 * 1024 * 1024, head_timeout: None, write_stall: None };
 
-/// Serves the Runtime API until `stop` is cancelled; connections may then finish until
-/// `cut` resolves.
+/// Serves the Runtime API and the Extensions API until `stop` is cancelled; connections may then
+/// finish until `cut` resolves.
 ///
 /// A connection belongs to the generation in which it was accepted, and is cut when that ends.
-/// `listener` should be bound to loopback: whoever reaches it is taken for the runtime.
+/// `listener` should be bound to loopback: whoever reaches it is taken for the runtime, and may
+/// register as an extension.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; open connections go on in their tasks.
-pub async fn serve<P: RuntimePort>(
+pub async fn serve<P: RuntimePort + ExtensionPort>(
     listener: TcpListener,
     port: P,
     metadata: Metadata,

@@ -98,8 +98,8 @@ fn reply(finished: Result<(), InteropError>, ok: Response) -> Response {
     }
 }
 
-/// Reads a refused body to its end, so that the client gets to see the answer and can use the
-/// connection again.
+/// Reads a body that nobody wants to its end, so that the client gets to see the answer and can
+/// use the connection again.
 pub(crate) async fn refuse(request: Request, response: Response) -> Response {
     // What the body holds, and whether it ever ends well, does not matter any more.
     let _ = collect(request.into_body(), 0, None).await;

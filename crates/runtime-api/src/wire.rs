@@ -40,7 +40,7 @@ pub(crate) const XRAY_ERROR_CAUSE: HeaderName =
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 pub(crate) const ERROR_CAUSE_JSON: &[u8] = b"application/vnd.aws.lambda.error.cause+json";
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// The body of every error reply; the order of the keys is fixed.
 #[derive(Serialize)]
@@ -127,7 +127,8 @@ pub(crate) fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }
 
-fn json(status: StatusCode, body: Bytes) -> Response {
+/// A reply with a body of JSON.
+pub(crate) fn json(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(axum::body::Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);

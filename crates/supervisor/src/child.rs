@@ -55,7 +55,8 @@ impl Process for Child {
 
     /// Ends the group, and its descendants elsewhere as far as they can be known.
     ///
-    /// Any number may be under way; each keeps its own limits, and the most impatient decides.
+    /// Any number may be under way; each keeps its own limits, and the most impatient decides: once
+    /// one of them has sent SIGKILL, none gives any more time.
     /// The output is closed at the end, whoever may hold the other end of it.
     ///
     /// # Cancel safety

@@ -35,6 +35,8 @@ pub(crate) struct Group {
     pub(crate) pipes: Vec<Arc<Pipe>>,
     leader: Mutex<Leader>,
     ended: watch::Sender<Option<Termination>>,
+    /// Whether SIGKILL came from us.
+    killed: watch::Sender<bool>,
     peak: Mutex<Peak>,
     oom_kills: Option<u64>,
 }
@@ -42,8 +44,6 @@ pub(crate) struct Group {
 #[derive(Debug)]
 struct Leader {
     stage: Stage,
-    /// Whether SIGKILL came from us.
-    killed: bool,
     /// Whether nobody holds a handle any more.
     abandoned: bool,
     /// Whether it was said that no signal reaches the group.
@@ -79,13 +79,9 @@ impl Group {
             start,
             token,
             pipes,
-            leader: Mutex::new(Leader {
-                stage: Stage::Running,
-                killed: false,
-                abandoned: false,
-                warned: false,
-            }),
+            leader: Mutex::new(Leader { stage: Stage::Running, abandoned: false, warned: false }),
             ended: watch::Sender::new(None),
+            killed: watch::Sender::new(false),
             peak: Mutex::new(peak),
             oom_kills,
         }
@@ -100,7 +96,7 @@ impl Group {
         match sys::peek(Whom::Pid(self.pid)) {
             Ok(None) => {}
             Ok(Some(ended)) => {
-                self.note(&leader, ended);
+                self.note(ended);
                 leader.stage = Stage::Held;
             }
             Err(error) => self.lost(&mut leader, &error),
@@ -108,12 +104,14 @@ impl Group {
     }
 
     /// Publishes how the leader ended.
-    fn note(&self, leader: &Leader, ended: Ended) {
+    fn note(&self, ended: Ended) {
         self.peak().ended(ended.max_rss);
         let termination = match ended.ending {
             Ending::Exited(status) => Termination::Exited(status),
             Ending::Signaled(signal)
-                if signal == Signal::SIGKILL as i32 && !leader.killed && self.memory_ran_out() =>
+                if signal == Signal::SIGKILL as i32
+                    && !self.is_killed()
+                    && self.memory_ran_out() =>
             {
                 Termination::OutOfMemory
             }
@@ -147,6 +145,16 @@ impl Group {
         self.ended.subscribe()
     }
 
+    fn is_killed(&self) -> bool {
+        *self.killed.borrow()
+    }
+
+    /// Resolves once SIGKILL has been sent to the group, by whichever stop.
+    pub(crate) async fn killed(&self) {
+        // The sender lives in the group, so that waiting cannot fail.
+        let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
+    }
+
     /// Whether the leader has ended, reaped or not.
     pub(crate) fn has_ended(&self) -> bool {
         self.leader().stage != Stage::Running
@@ -163,7 +171,10 @@ impl Group {
         if leader.stage == Stage::Reaped {
             return;
         }
-        leader.killed |= signal == Signal::SIGKILL;
+        if signal == Signal::SIGKILL {
+            // Also wakes those who give it time still.
+            self.killed.send_if_modified(|killed| !mem::replace(killed, true));
+        }
         // The held or running leader is a member, so that this can only fail for want of rights
         // over all of them, set-user-id programs say. Then it fails every time, and a stop sends
         // many.

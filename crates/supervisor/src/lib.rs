@@ -3,6 +3,7 @@
 mod child;
 mod config;
 mod console;
+mod discovery;
 mod error;
 mod exec;
 mod group;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rapid_interop::process::{StopPlan, StopReport};
+use rapid_interop::process::{Grace, StopPlan, StopReport};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::group::Group;
@@ -24,32 +24,55 @@ pub(crate) async fn stop(shared: &Shared, group: &Arc<Group>, plan: StopPlan) ->
         return StopReport { clean: true };
     }
     let mut hunt = Hunt::new(&shared.registry, group);
-    if let Some(grace) = plan.term_grace {
-        tracing::debug!(process.name = group.name, ?grace, "asking the process group to end");
-        group.last_measure(&hunt.look_at_kin());
-        group.signal(Signal::SIGTERM);
-        end_by_itself(shared, group, &hunt, grace).await;
-    }
+    group.look();
+    give_grace(shared, group, &hunt, plan.grace).await;
     let report = end_by_force(shared, group, &mut hunt, plan.reap_limit).await;
     group.close_output();
     report
 }
 
-/// Waits for the leader, and then for the rest of its group.
-async fn end_by_itself(shared: &Shared, group: &Group, hunt: &Hunt<'_>, grace: Duration) {
-    let everybody = async {
-        ended(group).await;
-        let mut pace = Pace::new();
-        loop {
-            let mut change = pin!(shared.changed.notified());
-            change.as_mut().enable();
-            if hunt.group_is_empty() {
-                return;
-            }
-            pace.pause(change, SLOWEST_LOOK).await;
+/// Lets the group end by itself, until its time is over or another stop has sent SIGKILL.
+async fn give_grace(shared: &Shared, group: &Group, hunt: &Hunt<'_>, grace: Grace) {
+    let name = &group.name;
+    let in_time = match grace {
+        Grace::None => return,
+        Grace::Terminate(time) => {
+            tracing::debug!(process.name = name, ?time, "asking the process group to end");
+            group.last_measure(&hunt.look_at_kin());
+            group.signal(Signal::SIGTERM);
+            timeout(time, first(emptied(shared, group, hunt), group.killed())).await
+        }
+        Grace::Await(time) => {
+            tracing::debug!(process.name = name, ?time, "waiting for the process to end");
+            group.last_measure(&hunt.look_at_kin());
+            timeout(time, first(ended(group), group.killed())).await
         }
     };
-    let _ = timeout(grace, everybody).await;
+    if in_time.is_err() {
+        tracing::debug!(process.name = name, "it has not ended in time");
+    }
+}
+
+/// Resolves with whichever comes first.
+async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
+    }
+}
+
+/// Resolves when the leader has ended, and then the rest of its group.
+async fn emptied(shared: &Shared, group: &Group, hunt: &Hunt<'_>) {
+    ended(group).await;
+    let mut pace = Pace::new();
+    loop {
+        let mut change = pin!(shared.changed.notified());
+        change.as_mut().enable();
+        if hunt.group_is_empty() {
+            return;
+        }
+        pace.pause(change, SLOWEST_LOOK).await;
+    }
 }
 
 /// Resolves when the leader has ended.

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use nix::sys::prctl;
-use rapid_interop::process::{Launch, LaunchError, Processes};
+use rapid_interop::process::{
+    ExtensionDiscovery, ExtensionSources, Launch, LaunchError, Processes,
+};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
@@ -15,7 +17,7 @@ use crate::config::{Config, Reaping};
 use crate::error::SupervisorError;
 use crate::output::{AnySink, OutputSink};
 use crate::registry::Registry;
-use crate::{lookup, reaper, spawn};
+use crate::{discovery, lookup, reaper, spawn};
 
 /// Launches processes and looks after them.
 ///
@@ -96,6 +98,14 @@ impl Supervisor {
 
 impl Processes for Supervisor {
     type Process = Child;
+
+    /// Looks for extensions; logs what is missing, cannot be read or comes twice.
+    ///
+    /// Everything in a directory counts but the directories in it: also what is hidden, empty or
+    /// not executable, and links wherever they lead.
+    fn find_extensions(&self, sources: &ExtensionSources) -> ExtensionDiscovery {
+        discovery::find(sources)
+    }
 
     /// Launches a process from a thread made for that alone.
     ///

@@ -14,7 +14,7 @@ mod tests {
 
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
-    use rapid_interop::process::{Process, Processes, StopPlan, Termination};
+    use rapid_interop::process::{Grace, Process, Processes, StopPlan, Termination};
     use rapid_supervisor::{Config, Reaping, Supervisor, SupervisorError};
     use tokio::sync::{Mutex, MutexGuard};
 
@@ -274,7 +274,7 @@ time.sleep(60)";
         let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         let cycle = async || {
             let child = supervisor.launch(launch(&["/bin/echo", "hello"])).await.unwrap();
-            let plan = StopPlan { term_grace: Some(PATIENCE), reap_limit: PATIENCE };
+            let plan = StopPlan { grace: Grace::Terminate(PATIENCE), reap_limit: PATIENCE };
             child.exited().await;
             assert!(child.stop(plan).await.clean);
         };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rapid_interop::process::{Launch, OutputSource, Process, Processes, StopPlan};
+use rapid_interop::process::{Grace, Launch, OutputSource, Process, Processes, StopPlan};
 use rapid_supervisor::{Config, Console, Guard, Reaping, Supervisor};
 
 type Test = fn() -> Outcome;
@@ -196,7 +196,7 @@ fn play(part: &str) -> Outcome {
     })
 }
 
-const KILL: StopPlan = StopPlan { term_grace: None, reap_limit: PATIENCE };
+const KILL: StopPlan = StopPlan { grace: Grace::None, reap_limit: PATIENCE };
 
 fn sh(script: &str) -> Launch {
     Launch {

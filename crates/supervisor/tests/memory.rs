@@ -8,8 +8,9 @@ mod support;
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
-    use rapid_interop::process::{Process, Processes, StopPlan};
+    use rapid_interop::process::{Grace, Process, Processes, StopPlan};
     use rapid_supervisor::{Config, Supervisor};
 
     use crate::support::{KILL, Kept, PATIENCE, launch, sh};
@@ -49,8 +50,9 @@ mod tests {
     async fn a_stop_measures_what_it_kills() {
         let kept = Kept::new();
         let supervisor = Supervisor::new(Config::default(), Arc::clone(&kept)).unwrap();
-        let grace = StopPlan { term_grace: Some(PATIENCE), reap_limit: PATIENCE };
-        for (number, plan) in [(1, KILL), (2, grace)] {
+        let grace = StopPlan { grace: Grace::Terminate(PATIENCE), reap_limit: PATIENCE };
+        let patient = StopPlan { grace: Grace::Await(Duration::ZERO), reap_limit: PATIENCE };
+        for (number, plan) in [(1, KILL), (2, grace), (3, patient)] {
             let child = supervisor.launch(sh(&format!("{HUNDRED} & wait"))).await.unwrap();
             kept.numbers(number).await;
             assert!(child.stop(plan).await.clean);

@@ -5,7 +5,8 @@
 //! Arguments, read in order; `--first N FILE` before them makes only the first N processes that
 //! share FILE behave so:
 //! `print TEXT`, `init-exit CODE`, `init-signal NUMBER`, `init-error-exit`, `init-error-linger`,
-//! `never-next`, `respond-before-next`, `ignore-term`, `slow MS`; `linger` and `linger-setsid` are
+//! `never-next`, `respond-before-next`, `ignore-term`, `slow MS`, `internal NAME EVENT` (an internal
+//! extension that registers for EVENT); `linger` and `linger-setsid` are
 //! what its own children do.
 #![forbid(unsafe_code)]
 #![expect(clippy::expect_used, reason = "a fixture that cannot go on has to end, and says why")]
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
 use nix::sys::signal::{SigSet, Signal, raise};
+use rapid_e2e::extension::Extension;
 use rapid_e2e::{Connection, DEADLINE, Reply, Request};
 use serde_json::{Map, Value, json};
 
@@ -98,6 +100,17 @@ impl Runtime {
                 ("respond-before-next", rest) => {
                     let path = response_path("11111111-2222-4333-8444-555555555555");
                     self.odd(&Request::post(&path, "early"));
+                    rest
+                }
+                ("internal", [name, event, rest @ ..]) => {
+                    let events = [*event];
+                    let events = if *event == "none" { &[] } else { &events[..] };
+                    let mut extension = Extension::register(name, events);
+                    thread::spawn(move || {
+                        loop {
+                            extension.hear();
+                        }
+                    });
                     rest
                 }
                 ("ignore-term", rest) => {

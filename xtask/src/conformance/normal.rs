@@ -12,6 +12,7 @@ impl Normal {
         let text = self.without_ids(text);
         let text = without_traces(&text);
         let text = without_ports(&text);
+        let text = without_deadlines(&text);
         let text = without_amounts(&text, " ms");
         match text.split_once("Max Memory Used: ") {
             Some((start, end)) => {
@@ -71,6 +72,21 @@ fn without_ports(text: &str) -> String {
     out
 }
 
+/// `"deadlineMs":` and 13 digits, as events of extensions have them.
+fn without_deadlines(text: &str) -> String {
+    const KEY: &str = "\"deadlineMs\":";
+    let mut parts = text.split(KEY);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_time = part.len() - rest.len() == 13;
+        out.push_str(KEY);
+        out.push_str(if is_time { "<epoch ms>" } else { &part[..part.len() - rest.len()] });
+        out.push_str(rest);
+    }
+    out
+}
+
 /// Writes the digits of every number before `unit` as `N`: the form of the number stays.
 fn without_amounts(text: &str, unit: &str) -> String {
     let mut parts: Vec<String> = text.split(unit).map(str::to_owned).collect();
@@ -107,6 +123,12 @@ mod tests {
         assert_eq!(normal(&format!("{A} {B}/{A}")), "<id 1> <id 2>/<id 1>");
         assert_eq!(normal("8286a188-ba32"), "8286a188-ba32");
         assert_eq!(normal(&format!("ü{A}ü")), "ü<id 1>ü");
+    }
+
+    #[test]
+    fn deadlines_go_if_they_are_times() {
+        assert_eq!(normal(r#"{"deadlineMs":1795309239653,"#), r#"{"deadlineMs":<epoch ms>,"#);
+        assert_eq!(normal(r#"{"deadlineMs":17,"#), r#"{"deadlineMs":17,"#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Turns what was observed into named fields that can be compared.
 //!
-//! `exit`; `runtime starts`; `runtime P.S status|body|header NAME` for step S of process P;
+//! `exit`; `runtime starts`; `runtime P.S status|body|header NAME` for request S of process P; the
+//! same with `extension NAME` for `runtime`;
 //! `invoker S status|body|header NAME`; `stdout START|END|REPORT N` for the lines of the N-th
 //! invocation; `stdout INIT_REPORT|function N` for the N-th such line.
 
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::conformance::http::Reply;
 use crate::conformance::normal::Normal;
+use crate::conformance::runtime::Trace;
 use crate::conformance::stage::Observed;
 
 /// What was observed, by the name of the field.
@@ -17,7 +19,8 @@ pub(crate) type Record = BTreeMap<String, String>;
 const OF_THE_CONNECTION: [&str; 4] = ["date", "content-length", "transfer-encoding", "connection"];
 const DEADLINE: &str = "lambda-runtime-deadline-ms";
 /// The emulators' own lines: the first word and what follows it.
-const KINDS: [(&str, &str); 4] = [
+const KINDS: [(&str, &str); 5] = [
+    ("EXTENSION", "\tName: "),
     ("START", " RequestId: "),
     ("END", " RequestId: "),
     ("REPORT", " RequestId: "),
@@ -43,16 +46,23 @@ pub(crate) fn record(observed: &Observed) -> Record {
         }
         record.insert(field, line);
     }
-    for (process, replies) in observed.runtime.iter().enumerate() {
-        for (step, reply) in replies.iter().enumerate() {
-            let name = format!("runtime {}.{}", process + 1, step + 1);
-            add_reply(&mut record, &mut normal, &name, reply);
-        }
+    add_traces(&mut record, &mut normal, "runtime", &observed.runtime);
+    for (name, traces) in &observed.extensions {
+        record.insert(format!("extension {name} starts"), traces.len().to_string());
+        add_traces(&mut record, &mut normal, &format!("extension {name}"), traces);
     }
     for (step, reply) in observed.invoker.iter().enumerate() {
         add_reply(&mut record, &mut normal, &format!("invoker {}", step + 1), reply);
     }
     record
+}
+
+fn add_traces(record: &mut Record, normal: &mut Normal, who: &str, traces: &[Trace]) {
+    for (process, trace) in traces.iter().enumerate() {
+        for (request, reply) in trace {
+            add_reply(record, normal, &format!("{who} {}.{request}", process + 1), reply);
+        }
+    }
 }
 
 fn add_reply(record: &mut Record, normal: &mut Normal, name: &str, reply: &Reply) {
@@ -92,7 +102,8 @@ mod tests {
         let reply =
             Reply { status: "200".into(), headers: headers.into(), body: "took 3 ms".into() };
         let observed = Observed {
-            runtime: vec![vec![reply]],
+            runtime: vec![Trace::from([(2, reply.clone())])],
+            extensions: [("logger".to_owned(), vec![Trace::from([(1, reply)])])].into(),
             invoker: vec![Reply { status: "connection closed".into(), ..Reply::default() }],
             stdout: "START RequestId: a Version: 1\nhello\nworld\nEND RequestId: a\n".into(),
             exit: "0".into(),
@@ -105,12 +116,17 @@ mod tests {
             lines,
             [
                 "exit=0",
+                "extension logger 1.1 body=took N ms",
+                "extension logger 1.1 header a=b",
+                "extension logger 1.1 header lambda-runtime-deadline-ms=<epoch ms>",
+                "extension logger 1.1 status=200",
+                "extension logger starts=1",
                 "invoker 1 body=",
                 "invoker 1 status=connection closed",
-                "runtime 1.1 body=took N ms",
-                "runtime 1.1 header a=b",
-                "runtime 1.1 header lambda-runtime-deadline-ms=<epoch ms>",
-                "runtime 1.1 status=200",
+                "runtime 1.2 body=took N ms",
+                "runtime 1.2 header a=b",
+                "runtime 1.2 header lambda-runtime-deadline-ms=<epoch ms>",
+                "runtime 1.2 status=200",
                 "runtime starts=1",
                 "stdout END 1=END RequestId: a",
                 "stdout START 1=START RequestId: a Version: 1",

@@ -1,22 +1,23 @@
 //! Plays a transcript against one emulator and collects everything that could be seen.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::conformance::http::{self, Reply};
-use crate::conformance::runtime::{script_path, trace_path};
+use crate::conformance::runtime::{RUNTIME, Trace, script_path, traces};
 use crate::conformance::step::{Request, Step};
 use crate::conformance::transcript::Transcript;
+use crate::port::free_address;
 
 const FRONT_FLAG: &str = "--runtime-interface-emulator-address";
 const RUNTIME_API_FLAG: &str = "--runtime-api-address";
@@ -42,11 +43,22 @@ pub(crate) struct Emulator {
     pub(crate) flags: &'static [&'static str],
 }
 
+/// What every transcript is played with.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// This program.
+    pub(crate) bootstrap: PathBuf,
+    /// The script that enters an image.
+    pub(crate) image: PathBuf,
+}
+
 /// What could be seen of a transcript from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// The replies that each process of the runtime got, in order.
-    pub(crate) runtime: Vec<Vec<Reply>>,
+    pub(crate) runtime: Vec<Trace>,
+    /// The same for each external extension, by its name.
+    pub(crate) extensions: BTreeMap<String, Vec<Trace>>,
     /// The replies that the invoker got, in order.
     pub(crate) invoker: Vec<Reply>,
     /// The emulator's standard output.
@@ -55,7 +67,7 @@ pub(crate) struct Observed {
     pub(crate) exit: String,
 }
 
-/// Plays a transcript in the empty directory `dir`; `bootstrap` is this program.
+/// Plays a transcript in the empty directory `dir`.
 ///
 /// # Errors
 /// When the machine does not allow it; whatever the emulator does is a result.
@@ -63,13 +75,18 @@ pub(crate) fn play(
     emulator: &Emulator,
     transcript: &Transcript,
     dir: &Path,
-    bootstrap: &Path,
+    stage: &Stage,
 ) -> Result<Observed> {
     for (index, script) in transcript.runtime.iter().enumerate() {
-        fs::write(script_path(dir, index + 1), script).context("writing a script")?;
+        fs::write(script_path(dir, RUNTIME, index + 1), script).context("writing a script")?;
+    }
+    for (name, script) in &transcript.extensions {
+        fs::write(script_path(dir, name, 1), script).context("writing a script")?;
+        add_extension(dir, name, &stage.bootstrap)
+            .with_context(|| format!("the extension {name}"))?;
     }
     let (front, runtime_api) = (free_address()?, free_address()?);
-    let command = command(emulator, transcript, dir, bootstrap, front, runtime_api)?;
+    let command = command(emulator, transcript, dir, stage, front, runtime_api)?;
     let mut running = Running::start(command)?;
     let mut invoker = Vec::new();
     let exit = if running.listens(front)? && running.listens(runtime_api)? {
@@ -86,7 +103,12 @@ pub(crate) fn play(
                         replies.push(Awaited::Coming(reply));
                     }
                     Step::Pause(time) => thread::sleep(*time),
-                    Step::Park | Step::Hang | Step::Say(_) | Step::Exit(_) | Step::Signal(_) => {
+                    Step::Await
+                    | Step::Park
+                    | Step::Hang
+                    | Step::Say(_)
+                    | Step::Exit(_)
+                    | Step::Signal(_) => {
                         bail!("an invoker cannot {step:?}");
                     }
                 }
@@ -104,7 +126,43 @@ pub(crate) fn play(
     drop(running);
     let stdout = fs::read(dir.join("stdout")).context("reading standard output")?;
     let stdout = String::from_utf8_lossy(&stdout).into_owned();
-    Ok(Observed { runtime: traces(dir)?, invoker, stdout, exit })
+    let names = transcript.extensions.keys();
+    let extensions = names.map(|name| Ok((name.clone(), traces(dir, name)?)));
+    Ok(Observed {
+        runtime: traces(dir, RUNTIME)?,
+        extensions: extensions.collect::<Result<_>>()?,
+        invoker,
+        stdout,
+        exit,
+    })
+}
+
+/// Whether transcripts can have external extensions: `/opt` has to be a directory of their own,
+/// which takes a user and a mount namespace, and those may be denied.
+///
+/// # Errors
+/// When there is no directory to try it in.
+pub(crate) fn has_images(image: &Path, dir: &Path) -> Result<bool> {
+    fs::create_dir_all(dir.join("opt")).context("creating a directory")?;
+    // Without such a program there is no way either.
+    Ok(enter(image, dir).arg("true").output().is_ok_and(|output| output.status.success()))
+}
+
+/// A command that runs its arguments where `/opt` is that of an image; `dir` is given up to it.
+fn enter(image: &Path, dir: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh"]).arg(image).arg(dir);
+    command
+}
+
+/// Puts an extension into the image: extensions get no arguments, hence a script that does.
+fn add_extension(dir: &Path, name: &str, bootstrap: &Path) -> Result<()> {
+    let file = dir.join("opt/extensions").join(name);
+    fs::create_dir_all(dir.join("opt/extensions"))?;
+    let (bootstrap, dir) = (bootstrap.display(), dir.display());
+    fs::write(&file, format!("#!/bin/sh\nexec '{bootstrap}' scripted-process '{dir}' {name}\n"))?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    Ok(())
 }
 
 /// A reply that an invoker has, or is going to have.
@@ -126,12 +184,18 @@ fn command(
     emulator: &Emulator,
     transcript: &Transcript,
     dir: &Path,
-    bootstrap: &Path,
+    stage: &Stage,
     front: SocketAddr,
     runtime_api: SocketAddr,
 ) -> Result<Command> {
     let create = |name: &str| File::create(dir.join(name)).context("creating a log");
-    let mut command = Command::new(&emulator.program);
+    let mut command = if transcript.extensions.is_empty() {
+        Command::new(&emulator.program)
+    } else {
+        let mut command = enter(&stage.image, dir);
+        command.arg(&emulator.program);
+        command
+    };
     command.args(emulator.flags);
     for (flag, address) in [(FRONT_FLAG, front), (RUNTIME_API_FLAG, runtime_api)] {
         if !transcript.flags.iter().any(|own| own.starts_with(flag)) {
@@ -140,7 +204,7 @@ fn command(
     }
     command.args(&transcript.flags);
     if transcript.command.is_empty() {
-        command.arg(bootstrap).arg("scripted-runtime").arg(dir);
+        command.arg(&stage.bootstrap).arg("scripted-process").arg(dir).arg(RUNTIME);
     } else {
         command.args(&transcript.command);
     }
@@ -153,27 +217,6 @@ fn command(
         .stdout(create("stdout")?)
         .stderr(create("stderr")?);
     Ok(command)
-}
-
-/// An address of loopback that nobody listens on.
-///
-/// Not one of those that the system picks: a client that waits for the emulator could get the very
-/// same port as its own, and be connected to itself.
-fn free_address() -> Result<SocketAddr> {
-    const FIRST: u32 = 10_000;
-    const COUNT: u32 = 20_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..COUNT {
-        // The process id keeps runs at the same time apart.
-        let step =
-            NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(process::id().wrapping_mul(256));
-        let port = u16::try_from(FIRST + step % COUNT).context("a port")?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    bail!("no port of loopback is free")
 }
 
 fn invoke(request: &Request, front: SocketAddr, runtime_api: SocketAddr) -> Reply {
@@ -246,20 +289,5 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => code.to_string(),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "unknown".to_owned(),
-    }
-}
-
-/// What every process of the runtime wrote down.
-fn traces(dir: &Path) -> Result<Vec<Vec<Reply>>> {
-    let mut traces = Vec::new();
-    loop {
-        let path = trace_path(dir, traces.len() + 1);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(traces),
-            Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
-        };
-        // A process can be killed in the middle of a line.
-        traces.push(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect());
     }
 }

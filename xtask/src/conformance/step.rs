@@ -3,8 +3,11 @@
 //! A request is `METHOD PATH`, then any number of ` | Header: value`, then ` << BODY`. `*N` as the
 //! body stands for a JSON string of N bytes. `{id}` in a path is the id of the invocation that the
 //! runtime holds, `{previous}` the one before. Short forms: `next`, `response`, `error` and
-//! `init-error` of a runtime, `invoke` of an invoker. A path that starts with `runtime:` goes to
-//! the Runtime API even from an invoker.
+//! `init-error` of a runtime, `register` of an extension, `event`, `fail-init` and `fail-exit` of
+//! one that is registered, `invoke` of an invoker. `{extension}` in a path or a header is the
+//! identifier that the process got with its last registration, and what those three short forms
+//! send unless they give another. A path that starts with `runtime:` goes to the Runtime API even
+//! from an invoker.
 
 use std::time::Duration;
 
@@ -17,6 +20,8 @@ pub(crate) enum Step {
     Request(Request),
     /// Send a request and go on; the reply comes when it comes.
     Meanwhile(Request),
+    /// Wait until everything that was sent meanwhile has been answered.
+    Await,
     /// Ask for the next invocation and never come back.
     Park,
     /// Do nothing until the emulator ends.
@@ -41,13 +46,21 @@ pub(crate) struct Request {
 }
 
 /// The short forms: word, method, path.
-const SHORT: [(&str, &str, &str); 5] = [
+const SHORT: [(&str, &str, &str); 9] = [
     ("next", "GET", "/2018-06-01/runtime/invocation/next"),
     ("response", "POST", "/2018-06-01/runtime/invocation/{id}/response"),
     ("error", "POST", "/2018-06-01/runtime/invocation/{id}/error"),
     ("init-error", "POST", "/2018-06-01/runtime/init/error"),
     ("invoke", "POST", "/2015-03-31/functions/function/invocations"),
+    ("register", "POST", "/2020-01-01/extension/register"),
+    ("event", "GET", "/2020-01-01/extension/event/next"),
+    ("fail-init", "POST", "/2020-01-01/extension/init/error"),
+    ("fail-exit", "POST", "/2020-01-01/extension/exit/error"),
 ];
+/// The short forms that say who sends them.
+const SIGNED: [&str; 3] = ["event", "fail-init", "fail-exit"];
+/// How they do.
+pub(crate) const IDENTIFIER: &str = "Lambda-Extension-Identifier";
 
 /// Reads a script; empty lines and lines that start with `#` are left out.
 ///
@@ -63,6 +76,7 @@ fn parse_line(line: &str) -> Result<Step> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     Ok(match word {
         "meanwhile" => Step::Meanwhile(parse_request(rest)?),
+        "await" => Step::Await,
         "park" => Step::Park,
         "hang" => Step::Hang,
         "say" => Step::Say(rest.to_owned()),
@@ -89,10 +103,14 @@ fn parse_request(line: &str) -> Result<Request> {
         let (name, value) = part.split_once(':').context("a header is `Name: value`")?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     });
+    let mut headers: Vec<(String, String)> = headers.collect::<Result<_>>()?;
+    if SIGNED.contains(&start) && headers.iter().all(|(name, _)| name != IDENTIFIER) {
+        headers.push((IDENTIFIER.to_owned(), "{extension}".to_owned()));
+    }
     Ok(Request {
         method: method.to_owned(),
         path: path.to_owned(),
-        headers: headers.collect::<Result<_>>()?,
+        headers,
         body: parse_body(body)?,
     })
 }
@@ -135,6 +153,16 @@ mod tests {
                 Step::Request(error),
             ]
         );
+    }
+
+    #[test]
+    fn extensions_say_who_they_are_unless_they_say_otherwise() {
+        let headers = |line: &str| parse_request(line).unwrap().headers;
+        let pair = |value: &str| (IDENTIFIER.to_owned(), value.to_owned());
+        assert_eq!(headers("event"), [pair("{extension}")]);
+        assert_eq!(headers("fail-exit | Lambda-Extension-Identifier: x"), [pair("x")]);
+        assert_eq!(headers("register"), []);
+        assert_eq!(parse("await").unwrap(), [Step::Await]);
     }
 
     #[test]

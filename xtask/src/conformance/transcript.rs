@@ -18,6 +18,9 @@ pub(crate) struct Transcript {
     /// The script of each process of the runtime; the last serves all later ones.
     #[serde(default)]
     pub(crate) runtime: Vec<String>,
+    /// The script of each external extension, by its name; of every process of it.
+    #[serde(default)]
+    pub(crate) extensions: BTreeMap<String, String>,
     /// The script of the invoker.
     #[serde(default)]
     pub(crate) invoker: String,
@@ -60,7 +63,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Transcript>> {
 fn parse(text: &str) -> Result<Vec<Transcript>> {
     let File { transcript: transcripts } = toml::from_str(text)?;
     for (index, transcript) in transcripts.iter().enumerate() {
-        let scripts = transcript.runtime.iter().chain([&transcript.invoker]);
+        let scripts = transcript.runtime.iter().chain(transcript.extensions.values());
+        let scripts = scripts.chain([&transcript.invoker]);
         for script in scripts {
             step::parse(script).with_context(|| format!("the transcript {}", transcript.name))?;
         }

@@ -9,7 +9,11 @@ pub(crate) const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
 /// It describes what the wire modules spell.
 pub(crate) const WIRE: &str = "docs/wire.md";
 
-const WIRE_MODULES: [&str; 2] = ["crates/runtime-api/src/wire.rs", "crates/invoke-api/src/wire.rs"];
+const WIRE_MODULES: [&str; 3] = [
+    "crates/runtime-api/src/wire.rs",
+    "crates/runtime-api/src/extension/wire.rs",
+    "crates/invoke-api/src/wire.rs",
+];
 
 /// Every invariant, a row that starts with `| I1 |`, names at least one test that exists, as
 /// `` `crates/x/src/y.rs::name` ``.
@@ -178,8 +182,11 @@ mod tests {
         let good: String = WIRE_MODULES.map(|path| line(path, &hash)).concat();
         assert_eq!(check_wire(Some(&good), read), []);
         let strange = check_wire(Some(&format!("{good}<!-- wire-hash: 0 -->")), read);
-        assert_eq!(lines(&strange), ["docs/wire.md:3: a hash of no wire module: remove it"]);
+        assert_eq!(lines(&strange), ["docs/wire.md:4: a hash of no wire module: remove it"]);
         let old = line(WIRE_MODULES[0], "0123456789abcdef");
+        let missing = |path| {
+            format!("docs/wire.md:1: a line is missing: add `<!-- wire-hash: {path} {hash} -->`")
+        };
         assert_eq!(
             lines(&check_wire(Some(&old), read)),
             [
@@ -188,10 +195,8 @@ mod tests {
                      date, then set the hash to {hash}",
                     WIRE_MODULES[0]
                 ),
-                format!(
-                    "docs/wire.md:1: a line is missing: add `<!-- wire-hash: {} {hash} -->`",
-                    WIRE_MODULES[1]
-                ),
+                missing(WIRE_MODULES[1]),
+                missing(WIRE_MODULES[2]),
             ]
         );
     }

@@ -7,15 +7,18 @@ use rapid_events::EventsApi;
 use rapid_interop::ports::{Failure, InvokeAnswer, NextEvent, RuntimeRefusal};
 use rapid_interop::process::{Launch, LaunchError, OutputSource, Process, Processes, StopPlan};
 use rapid_interop::{
-    Generation, InteropError, Mono, RequestId, ResetReason, RuntimeRelease, ShutdownSuccess,
+    ActiveExtensions, ExtensionId, Generation, InteropError, Mono, RequestId, ResetReason,
+    RuntimeRelease, ShutdownSuccess,
 };
-use rapid_lifecycle::{Answer, Caller, Effect, Ticket};
+use rapid_lifecycle::{Answer, Caller, Effect, Participant, Ticket};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
 use crate::answer;
 use crate::handle::EngineReceipt;
 use crate::message::{HandleNotice, Notice};
+use crate::participants::Participants;
+use crate::report::Scene;
 
 /// How long the news of a process's end may take after its connections broke off.
 const NEWS_OF_EXIT: Duration = Duration::from_millis(25);
@@ -23,9 +26,14 @@ const NEWS_OF_EXIT: Duration = Duration::from_millis(25);
 impl<P: Processes, E: EventsApi> Engine<P, E> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Launch { generation } => self.launch(generation),
+            Effect::Discover => self.discover(),
+            Effect::Launch { generation, participant } => self.launch(generation, participant),
             Effect::HandOver { caller, ticket, deadline } => {
                 self.hand_over(caller, ticket, deadline);
+            }
+            Effect::Notify { caller, id, event } => self.notify(caller, id, event),
+            Effect::ReleaseExtension { caller, refusal } => {
+                self.release_extension(caller, refusal);
             }
             Effect::Release { caller, refusal } => self.release_caller(caller, refusal),
             Effect::Answer { ticket, answer } => self.answer(ticket, answer),
@@ -39,11 +47,16 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Effect::Forget { ticket } => {
                 self.invocations.remove(&ticket);
             }
-            Effect::Stop { generation, plan, reason } => self.stop(generation, plan, reason),
+            Effect::Stop { generation, participant, plan, reason } => {
+                self.stop(generation, participant, plan, reason);
+            }
             Effect::Reached(milestone) => {
-                let invocations = &mut self.invocations;
-                let runtime = self.runtime.as_ref();
-                let init = self.reporter.report(milestone, invocations, runtime, &self.release);
+                let scene = Scene {
+                    participants: &self.participants,
+                    extensions: &|| ActiveExtensions::of(self.sandbox.extension_names()),
+                    release: &self.release,
+                };
+                let init = self.reporter.report(milestone, &mut self.invocations, &scene);
                 if let Some(result) = init {
                     self.init.send_replace(Some(result));
                 }
@@ -69,7 +82,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
 
     /// Lets go of what belonged to the generation that has just ended.
     pub(super) fn forget_generation(&mut self) {
-        self.runtime = None;
+        self.participants = Participants::default();
         self.init_error = None;
         self.release = RuntimeRelease::default();
     }
@@ -89,63 +102,99 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         });
     }
 
-    fn launch(&mut self, generation: Generation) {
+    fn launch(&mut self, generation: Generation, participant: Participant) {
         self.launching = true;
-        let resolved = self.config.bootstrap.resolve(|path| path.exists() && !path.is_dir());
         let notices = self.notices_sender.clone();
-        let (argv, cwd) = match resolved {
-            Ok(resolved) => resolved,
-            Err(searched) => {
-                let error = LaunchError::NoBootstrap { searched };
-                send(&notices, Notice::LaunchFailed(error));
+        let launch = match participant {
+            Participant::Runtime => self.runtime_launch(generation),
+            Participant::Extension(id) => self.extension_launch(generation, id),
+        };
+        let launch = match launch {
+            Ok(launch) => launch,
+            Err(error) => {
+                send(&notices, Notice::LaunchFailed(participant, error));
                 return;
             }
         };
-        let launch = Launch {
-            name: format!("runtime-{generation}"),
-            source: OutputSource::Runtime,
-            argv,
-            env: self.config.runtime_env.clone(),
-            cwd,
-        };
-        tracing::debug!(?launch, "starting the runtime");
+        tracing::debug!(?launch, "starting a process");
         let processes = Arc::clone(&self.processes);
         self.tasks.spawn(async move {
             let notice = match processes.launch(launch).await {
-                Ok(process) => Notice::Launched(process),
-                Err(error) => Notice::LaunchFailed(error),
+                Ok(process) => Notice::Launched(participant, process),
+                Err(error) => Notice::LaunchFailed(participant, error),
             };
             send(&notices, notice);
         });
     }
 
-    pub(super) fn watch(&self, process: P::Process) {
+    fn runtime_launch(&self, generation: Generation) -> Result<Launch, LaunchError> {
+        let resolved = self.config.bootstrap.resolve(|path| path.exists() && !path.is_dir());
+        let (argv, cwd) = resolved.map_err(|searched| LaunchError::NoBootstrap { searched })?;
+        Ok(Launch {
+            name: self.participants.process_name(Participant::Runtime, generation),
+            source: OutputSource::Runtime,
+            argv,
+            env: self.config.runtime_env.clone(),
+            cwd,
+        })
+    }
+
+    fn extension_launch(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+    ) -> Result<Launch, LaunchError> {
+        let Some(extension) = self.participants.extension(id) else {
+            return Err(LaunchError::NotFound { path: id.to_string() });
+        };
+        Ok(Launch {
+            name: self.participants.process_name(Participant::Extension(id), generation),
+            source: OutputSource::Extension(extension.name.clone()),
+            argv: vec![extension.path.clone().into()],
+            env: self.config.extensions.env.clone(),
+            cwd: self.config.extensions.cwd.clone(),
+        })
+    }
+
+    pub(super) fn watch(&self, participant: Participant, process: P::Process) {
         let notices = self.notices_sender.clone();
         let generation = self.sandbox.generation();
         self.tasks.spawn(async move {
             let termination = process.exited().await;
-            send(&notices, Notice::Exited { generation, termination });
+            send(&notices, Notice::Exited { generation, participant, termination });
         });
     }
 
-    fn stop(&mut self, generation: Generation, plan: StopPlan, reason: ResetReason) {
-        tracing::debug!(%generation, reason = reason.as_str(), "ending the processes");
+    fn stop(
+        &mut self,
+        generation: Generation,
+        participant: Participant,
+        plan: StopPlan,
+        reason: ResetReason,
+    ) {
+        let who = self.participants.describe(participant);
+        tracing::debug!(%generation, reason = reason.as_str(), ?plan, "ending {who}");
         let notices = self.notices_sender.clone();
-        let Some(process) = self.runtime.clone() else {
-            send(&notices, Notice::Stopped { generation, clean: true });
+        let Some(process) = self.participants.process(participant).cloned() else {
+            send(&notices, Notice::Stopped { generation, participant, clean: true });
             return;
         };
         self.tasks.spawn(async move {
             let report = process.stop(plan).await;
             process.drain_output();
-            send(&notices, Notice::Stopped { generation, clean: report.clean });
+            if report.clean {
+                // How it ended has to be known before it counts as gone.
+                let termination = process.exited().await;
+                send(&notices, Notice::Exited { generation, participant, termination });
+            }
+            send(&notices, Notice::Stopped { generation, participant, clean: report.clean });
         });
     }
 
     fn hand_over(&mut self, caller: Caller, ticket: Ticket, deadline: Mono) {
         let generation = self.sandbox.generation();
         let (Some(reply), Some(invocation)) =
-            (self.callers.remove(&caller), self.invocations.get(&ticket))
+            (self.callers.remove(&caller), self.invocations.get_mut(&ticket))
         else {
             send_handle(
                 &self.handle_notices_sender,
@@ -155,7 +204,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         };
         let event = NextEvent {
             invoke: Arc::clone(&invocation.invoke),
-            deadline: self.clock.epoch(deadline),
+            deadline: *invocation.deadline.get_or_insert_with(|| self.clock.epoch(deadline)),
             receipt: EngineReceipt {
                 notices: Some(self.handle_notices_sender.clone()),
                 ticket,
@@ -183,7 +232,9 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Answer::InitError(_) => {
                 init_error.map(|error| InvokeAnswer::Failed(Failure::InitReported, error))
             }
-            Answer::Failure(failure) => Some(answer::of_failure(failure, id)),
+            Answer::Failure { failure, error_type } => {
+                Some(answer::of_failure(failure, error_type, id))
+            }
         };
         let Some(content) = content else {
             tracing::error!(%ticket, "there is nothing to answer an invocation with");

@@ -3,7 +3,7 @@
 use rapid_interop::ports::RuntimeRefusal;
 use rapid_interop::{Generation, Mono, RequestId};
 
-use super::{Out, Phase, Sandbox};
+use super::{Out, Phase, Sandbox, Stage};
 use crate::effect::{Answer, Effect};
 use crate::input::{Caller, Ticket, UploadEnd};
 use crate::runtime::{Call, Runtime};
@@ -27,10 +27,15 @@ impl Sandbox {
             Phase::Stopping(_) | Phase::Closed => return Err(refused),
             // Nothing runs yet: wait for this sandbox's own runtime to be started.
             Phase::Idle => self.parked.push_back(caller),
-            Phase::Init(_) => {
+            // As above: there are extensions to be started first.
+            Phase::Init(init) if init.stage < Stage::Runtime => self.parked.push_back(caller),
+            Phase::Init(init) => {
+                let first = init.stage == Stage::Runtime;
                 self.runtime = self.runtime.on(Call::Next)?;
                 self.parked.push_back(caller);
-                self.init_succeeded(now, out);
+                if first {
+                    self.runtime_ready(now, out);
+                }
             }
             Phase::Ready => {
                 self.runtime = self.runtime.on(Call::Next)?;
@@ -43,7 +48,7 @@ impl Sandbox {
                     Runtime::Running => self.give(now, caller, out),
                     Runtime::ResponseSent => {
                         self.parked.push_back(caller);
-                        self.end_invoke(now, out);
+                        self.runtime_done(now, out);
                     }
                     Runtime::Started
                     | Runtime::InitError
@@ -91,7 +96,7 @@ impl Sandbox {
             UploadEnd::Response | UploadEnd::Error => Answer::Upload,
             UploadEnd::Failed(failure) => {
                 active.fault = Some(failure.error_type());
-                Answer::Failure(failure)
+                Answer::Failure { error_type: failure.error_type(), failure }
             }
         };
         out.push(Effect::Answer { ticket, answer });

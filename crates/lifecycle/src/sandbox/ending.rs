@@ -1,39 +1,43 @@
-//! Ends: exits, deadlines, stops and the shutdown.
+//! Ends: exits, deadlines and the shutdown.
 
 use rapid_fatal_error::ErrorType;
-use rapid_interop::ports::{Failure, InvokeRefusal};
+use rapid_interop::ports::{ExtensionFault, Failure, InvokeRefusal};
 use rapid_interop::process::Termination;
-use rapid_interop::{Generation, Mono, ResetReason};
+use rapid_interop::{ExtensionId, Generation, Mono, ResetReason};
 
-use super::{Out, Phase, Sandbox, Stopping};
-use crate::effect::{Effect, EndStatus, Milestone};
-use crate::runtime::{Call, Runtime};
-use crate::stop;
+use super::{Doom, Out, Phase, Sandbox, Stage};
+use crate::effect::{Awaited, Effect, EndStatus};
+use crate::extension::{ExtensionCall, ExtensionState};
+use crate::input::Participant;
 
 impl Sandbox {
     pub(super) fn exited(
         &mut self,
         now: Mono,
         generation: Generation,
+        participant: Participant,
         termination: Termination,
         out: &mut Out,
     ) {
         if generation != self.generation {
             return;
         }
+        match participant {
+            Participant::Runtime => self.runtime_exited(now, termination, out),
+            Participant::Extension(id) => self.extension_exited(now, id, termination, out),
+        }
+    }
+
+    fn runtime_exited(&mut self, now: Mono, termination: Termination, out: &mut Out) {
         match &self.phase {
-            Phase::Init(init) => {
-                let reported = init.reported.clone();
+            Phase::Init(_) => {
                 self.first_fatal.record(termination.error_type());
-                let status = EndStatus::of(reported.unwrap_or_else(|| termination.error_type()));
                 let failure = Failure::InitExit(termination);
+                let status = EndStatus::of(self.fatal_or(&failure));
                 let runtime_done = Some(status.clone());
                 self.init_failed(now, runtime_done, status, failure, ResetReason::Failure, out);
             }
-            Phase::Ready => {
-                self.first_fatal.record(termination.error_type());
-                self.stop(ResetReason::Failure, None, out);
-            }
+            Phase::Ready => self.stop(now, ResetReason::Failure, None, out),
             Phase::Invoking => {
                 self.first_fatal.record(termination.error_type());
                 self.fail_invoke(now, Failure::Exit(termination), ResetReason::Failure, out);
@@ -42,32 +46,115 @@ impl Sandbox {
         }
     }
 
+    fn extension_exited(
+        &mut self,
+        now: Mono,
+        id: ExtensionId,
+        termination: Termination,
+        out: &mut Out,
+    ) {
+        let Some(extension) = self.extensions.iter_mut().find(|extension| extension.id == id)
+        else {
+            return;
+        };
+        if matches!(self.phase, Phase::Stopping(_)) {
+            let call = if termination.success() {
+                ExtensionCall::Exit
+            } else {
+                ExtensionCall::ShutdownFail
+            };
+            // One that was busy with something else stays what it was.
+            extension.state = extension.state.on(call).unwrap_or(extension.state);
+            return;
+        }
+        self.first_fatal.record(ErrorType::ExtensionCrash);
+        self.extension_failed(now, ExtensionFault::Exit(termination), out);
+    }
+
+    /// Ends whatever runs because of what an extension did.
+    pub(super) fn extension_failed(&mut self, now: Mono, fault: ExtensionFault, out: &mut Out) {
+        match &self.phase {
+            Phase::Init(init) => {
+                let executed = init.stage >= Stage::Runtime;
+                let failure = Failure::InitExtension(fault);
+                let status = EndStatus::of(self.fatal_or(&failure));
+                let runtime_done = executed.then(|| status.clone());
+                self.init_failed(now, runtime_done, status, failure, ResetReason::Failure, out);
+            }
+            Phase::Ready => self.stop(now, ResetReason::Failure, None, out),
+            Phase::Invoking => {
+                self.fail_invoke(now, Failure::Extension(fault), ResetReason::Failure, out);
+            }
+            Phase::Idle | Phase::Stopping(_) | Phase::Closed => {}
+        }
+    }
+
+    /// What a failure is called: as the first fatal error, if it is one of those.
+    pub(super) fn fatal_or(&self, failure: &Failure) -> ErrorType {
+        let fatal = match failure {
+            Failure::InitExit(_)
+            | Failure::Exit(_)
+            | Failure::Launch(_)
+            | Failure::InitExtension(_)
+            | Failure::Extension(_) => self.first_fatal.get().cloned(),
+            Failure::Reported
+            | Failure::InitReported
+            | Failure::Timeout { .. }
+            | Failure::ResponseTooLarge
+            | Failure::Truncated
+            | Failure::InvalidResponseMode
+            | Failure::Shutdown => None,
+        };
+        fatal.unwrap_or_else(|| failure.error_type())
+    }
+
     pub(super) fn tick(&mut self, now: Mono, out: &mut Out) {
         let passed = |deadline: Option<Mono>| deadline.is_some_and(|deadline| deadline <= now);
+        let init = match &self.phase {
+            Phase::Init(init) => Some(init),
+            Phase::Idle | Phase::Ready | Phase::Invoking | Phase::Stopping(_) | Phase::Closed => {
+                None
+            }
+        };
         let (failure, reason) = if passed(self.active.as_ref().map(|active| active.deadline)) {
             let limit = self.policy.function_timeout;
             (Failure::Timeout { limit }, ResetReason::Timeout)
         } else if passed(self.closing) {
             (Failure::Shutdown, ResetReason::Spindown)
-        } else if let Phase::Init(init) = &self.phase
+        } else if let Some(Doom { deadline, kind }) = self.doom
+            && deadline <= now
+        {
+            self.extension_failed(now, ExtensionFault::Lingered(kind), out);
+            return;
+        } else if let Some(init) = init
             && passed(init.deadline)
         {
             let limit = self.policy.init_timeout;
-            match init.reported {
-                Some(_) => (Failure::InitReported, ResetReason::Failure),
-                None => (Failure::Timeout { limit }, ResetReason::Timeout),
+            if init.reported {
+                (Failure::InitReported, ResetReason::Failure)
+            } else {
+                (Failure::Timeout { limit }, ResetReason::Timeout)
             }
+        } else if init.is_some_and(|init| passed(init.reminder)) {
+            self.remind(false, out);
+            return;
         } else {
             return;
         };
         match self.phase {
             Phase::Init(_) => self.give_up_init(now, failure, reason, out),
-            Phase::Invoking => self.fail_invoke(now, failure, reason, out),
+            Phase::Invoking => {
+                // Otherwise it is the function that takes too long.
+                if reason == ResetReason::Timeout && self.is_back() {
+                    self.name(Awaited::NextEvent, ExtensionState::Running, true, out);
+                }
+                self.fail_invoke(now, failure, reason, out);
+            }
             Phase::Idle | Phase::Ready | Phase::Stopping(_) | Phase::Closed => {}
         }
     }
 
-    /// Ends an initialisation whose runtime still runs but is not waited for any longer.
+    /// Ends an initialisation that is not waited for any longer although nothing has ended.
     pub(super) fn give_up_init(
         &mut self,
         now: Mono,
@@ -75,63 +162,22 @@ impl Sandbox {
         reason: ResetReason,
         out: &mut Out,
     ) {
+        if reason == ResetReason::Timeout {
+            self.remind(true, out);
+        }
         let Phase::Init(init) = &self.phase else {
             return;
         };
-        let (runtime_done, status) = match (&init.reported, &failure) {
-            (Some(reported), _) => (reported.clone(), EndStatus::of(reported.clone())),
-            (None, Failure::Timeout { .. }) => (ErrorType::RuntimeUnknown, EndStatus::Timeout),
-            (None, other) => (ErrorType::RuntimeUnknown, EndStatus::of(other.error_type())),
+        let known = self.first_fatal.get().cloned();
+        let status = match (&known, &failure) {
+            (Some(known), _) => EndStatus::of(known.clone()),
+            (None, Failure::Timeout { .. }) => EndStatus::Timeout,
+            (None, other) => EndStatus::of(other.error_type()),
         };
-        let runtime_done = Some(EndStatus::of(runtime_done));
+        let executed = init.stage >= Stage::Runtime;
+        let runtime_done =
+            executed.then(|| EndStatus::of(known.unwrap_or(ErrorType::RuntimeUnknown)));
         self.init_failed(now, runtime_done, status, failure, reason, out);
-    }
-
-    pub(super) fn stop(&mut self, reason: ResetReason, ended: Option<Milestone>, out: &mut Out) {
-        self.phase = Phase::Stopping(Stopping { reason, ended });
-        // While the launch is under way there is nothing to stop yet.
-        if !self.launching {
-            self.push_stop(reason, out);
-        }
-    }
-
-    pub(super) fn push_stop(&self, reason: ResetReason, out: &mut Out) {
-        let plan = stop::runtime_alone();
-        out.push(Effect::Stop { generation: self.generation, plan, reason });
-    }
-
-    pub(super) fn stopped(
-        &mut self,
-        now: Mono,
-        generation: Generation,
-        clean: bool,
-        out: &mut Out,
-    ) {
-        let Phase::Stopping(stopping) = &mut self.phase else {
-            return;
-        };
-        if generation != self.generation || self.launching {
-            return;
-        }
-        let ended = stopping.ended.take();
-        let refusal = self.runtime.refuse(Call::Next);
-        for caller in self.parked.drain(..) {
-            out.push(Effect::Release { caller, refusal: refusal.clone() });
-        }
-        if let Some(ended) = ended {
-            out.push(Effect::Reached(ended));
-        }
-        self.generation = self.generation.next();
-        self.runtime = Runtime::Started;
-        self.first_fatal.take();
-        self.init_time = None;
-        self.suppressed = true;
-        self.phase = Phase::Idle;
-        if self.closing.is_some() {
-            self.close(clean, out);
-        } else {
-            self.proceed(now, out);
-        }
     }
 
     pub(super) fn shutdown(&mut self, now: Mono, deadline: Mono, out: &mut Out) {
@@ -141,7 +187,7 @@ impl Sandbox {
         }
         match self.phase {
             Phase::Idle => self.close(true, out),
-            Phase::Ready => self.stop(ResetReason::Spindown, None, out),
+            Phase::Ready => self.stop(now, ResetReason::Spindown, None, out),
             // Nobody waits for it any longer.
             Phase::Init(_) if self.active.is_none() => {
                 self.give_up_init(now, Failure::Shutdown, ResetReason::Spindown, out);
@@ -151,11 +197,14 @@ impl Sandbox {
         }
     }
 
+    pub(super) fn kill(&mut self, now: Mono, out: &mut Out) {
+        self.abrupt = true;
+        self.hasten(out);
+        self.shutdown(now, now, out);
+    }
+
     pub(super) fn close(&mut self, clean: bool, out: &mut Out) {
-        for caller in self.parked.drain(..) {
-            let refusal = self.runtime.refuse(Call::Next);
-            out.push(Effect::Release { caller, refusal });
-        }
+        self.release_parked(out);
         self.phase = Phase::Closed;
         out.push(Effect::Closed { clean });
     }

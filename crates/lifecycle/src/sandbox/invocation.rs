@@ -53,7 +53,11 @@ impl Sandbox {
             }
             Phase::Idle => self.begin_init(now, InitPhase::Init, out),
             Phase::Ready if self.active.is_some() => self.start_invoke(now, out),
-            Phase::Ready if self.closing.is_some() => self.stop(ResetReason::Spindown, None, out),
+            Phase::Ready if self.closing.is_some() => {
+                self.stop(now, ResetReason::Spindown, None, out);
+            }
+            // An extension is about to exit: whoever waits gets the next generation.
+            Phase::Ready if self.doom.is_some() => {}
             Phase::Ready => {
                 self.activate(now);
                 if self.active.is_some() {
@@ -75,6 +79,7 @@ impl Sandbox {
             handed: None,
             holders: 0,
             answered: None,
+            ready: None,
             fault: None,
         });
     }
@@ -82,6 +87,7 @@ impl Sandbox {
     pub(super) fn start_invoke(&mut self, now: Mono, out: &mut Out) {
         self.phase = Phase::Invoking;
         self.announce(out);
+        self.tell_extensions(out);
         self.hand_over(now, out);
     }
 
@@ -92,9 +98,14 @@ impl Sandbox {
         }
     }
 
+    /// Whether the runtime's part of the running invocation is over.
+    pub(super) fn is_back(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.ready.is_some())
+    }
+
     /// Gives the event to the caller that has waited longest, if there is one.
     pub(super) fn hand_over(&mut self, now: Mono, out: &mut Out) {
-        if self.runtime != Runtime::Ready || self.parked.is_empty() {
+        if self.is_back() || self.runtime != Runtime::Ready || self.parked.is_empty() {
             return;
         }
         if let (Some(caller), Ok(running)) =
@@ -135,18 +146,23 @@ impl Sandbox {
         }
     }
 
-    pub(super) fn end_invoke(&mut self, now: Mono, out: &mut Out) {
-        let Some(active) = self.active.take() else {
-            return;
-        };
-        let status = active.fault.clone().map_or(EndStatus::Success, EndStatus::of);
-        out.push(Effect::Reached(Milestone::RuntimeDone {
-            ticket: active.ticket,
-            status: status.clone(),
-            duration: active.handed.map_or(Duration::ZERO, |handed| now.since(handed)),
-        }));
-        let completion = active.answered.map_or(Duration::ZERO, |answered| now.since(answered));
-        let end = self.end_of(now, &active, status, Some((now, completion)), false);
+    /// The runtime has answered and asked for the next event: its part is over.
+    pub(super) fn runtime_done(&mut self, now: Mono, out: &mut Out) {
+        let Some(active) = &mut self.active else { return };
+        active.ready = Some(now);
+        let (ticket, status, duration) =
+            (active.ticket, active.own_status(), active.with_runtime(now));
+        out.push(Effect::Reached(Milestone::RuntimeDone { ticket, status, duration }));
+        self.settle(now, out);
+    }
+
+    /// Ends the invocation once the extensions that were told of it are back as well.
+    pub(super) fn settle(&mut self, now: Mono, out: &mut Out) {
+        let ready = self.active.as_ref().and_then(|active| active.ready);
+        let (Some(ready), true) = (ready, self.extensions_are_back()) else { return };
+        let Some(active) = self.active.take() else { return };
+        let overhead = (!self.extensions.is_empty()).then(|| now.since(ready));
+        let end = self.end_of(now, &active, active.own_status(), overhead, false);
         out.push(Effect::Reached(end));
         self.phase = Phase::Ready;
         self.proceed(now, out);
@@ -163,47 +179,53 @@ impl Sandbox {
         let initialised = matches!(self.phase, Phase::Invoking);
         self.announce(out);
         let Some(active) = self.active.take() else {
-            self.stop(reason, None, out);
+            self.stop(now, reason, None, out);
             return;
         };
+        let error_type = self.fatal_or(&failure);
+        let fatal = self.first_fatal.get();
         let status = match (&failure, &active.fault) {
             (Failure::Timeout { .. }, _) => EndStatus::Timeout,
-            // It did its work; only the environment ended before it could take up more.
-            (Failure::Shutdown, None) if active.answered.is_some() => EndStatus::Success,
+            (Failure::Shutdown, None) if active.answered.is_some() => match fatal {
+                Some(fatal) => EndStatus::of(fatal.clone()),
+                // It did its work; only the environment ended before it could take up more.
+                None => EndStatus::Success,
+            },
             (_, Some(fault)) => EndStatus::of(fault.clone()),
-            (_, None) => EndStatus::of(
-                self.first_fatal.get().cloned().unwrap_or_else(|| failure.error_type()),
-            ),
+            (_, None) => EndStatus::of(error_type.clone()),
         };
         if active.answered.is_none() {
-            let answer = Answer::Failure(failure);
+            let answer = Answer::Failure { failure, error_type };
             out.push(Effect::Answer { ticket: active.ticket, answer });
         }
-        if initialised {
+        if initialised && active.ready.is_none() {
             out.push(Effect::Reached(Milestone::RuntimeDone {
                 ticket: active.ticket,
                 status: status.clone(),
-                duration: active.handed.map_or(Duration::ZERO, |handed| now.since(handed)),
+                duration: active.with_runtime(now),
             }));
         }
         let end = self.end_of(now, &active, status, None, true);
-        self.stop(reason, Some(end), out);
+        self.stop(now, reason, Some(end), out);
     }
 
-    pub(super) fn end_of(
+    fn end_of(
         &mut self,
         now: Mono,
         active: &Active,
         status: EndStatus,
-        ready: Option<(Mono, Duration)>,
+        overhead: Option<Duration>,
         reset: bool,
     ) -> Milestone {
+        let completion =
+            |ready: Mono| active.answered.map_or(Duration::ZERO, |answered| ready.since(answered));
         Milestone::End {
             ticket: active.ticket,
             status,
             duration: now.since(active.begun).min(self.policy.function_timeout),
             init: self.init_time.take(),
-            ready,
+            ready: active.ready.map(|ready| (ready, completion(ready))),
+            overhead,
             reset,
         }
     }

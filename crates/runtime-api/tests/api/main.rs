@@ -1,4 +1,4 @@
-//! The Runtime API over a port that is only played: as a router, and on real sockets.
+//! The Runtime API and the Extensions API over a port that is only played: as a router, and on real sockets.
 
 #[cfg(test)]
 mod client;
@@ -9,6 +9,8 @@ mod port;
 
 #[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod extension;
 #[cfg(test)]
 mod init_errors;
 #[cfg(test)]

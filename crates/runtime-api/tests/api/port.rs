@@ -1,10 +1,14 @@
 //! A port that does as it is told and writes down what it hears.
 
+mod extension;
+
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::HeaderValue;
+use rapid_interop::extension::{ExtensionEvent, ExtensionRefusal};
+use rapid_interop::message::FunctionMetadata;
 use rapid_interop::ports::{
     NextEvent, Receipt, RuntimeCaller, RuntimePort, RuntimeRefusal, Upload, UploadOutcome,
 };
@@ -36,6 +40,27 @@ pub(crate) struct Script {
     pub(crate) refusal: Option<RuntimeRefusal>,
     /// What an upload ends with.
     pub(crate) finish: Result<(), InteropError>,
+    pub(crate) extensions_enabled: bool,
+    /// What extensions are told about the function.
+    pub(crate) function: Arc<FunctionMetadata>,
+    /// What `event/next` hands over; it parks its callers if there is nothing.
+    pub(crate) extension_event: Option<ExtensionEvent>,
+    /// Every call of an extension is refused with it.
+    pub(crate) extension_refusal: Option<ExtensionRefusal>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            next: Play::Park,
+            refusal: None,
+            finish: Ok(()),
+            extensions_enabled: true,
+            function: Arc::default(),
+            extension_event: None,
+            extension_refusal: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -50,9 +75,8 @@ pub(crate) struct FakePort {
 
 impl Default for FakePort {
     fn default() -> Self {
-        let script = Script { next: Play::Park, refusal: None, finish: Ok(()) };
         Self {
-            script: Arc::new(Mutex::new(script)),
+            script: Arc::default(),
             heard: watch::channel(Vec::new()).0,
             generation: watch::channel(Generation::FIRST).0,
             uncut: watch::channel(Generation::FIRST).0,

@@ -80,7 +80,12 @@ async fn unknown_paths_are_answered_in_plain_text_that_is_not_to_be_sniffed() {
         "/2021-04-23/credentials",
         "/2026-01-15/metadata",
         "/2026-01-15/metadata/execution-environment/more",
-        "/2020-01-01/extension/register",
+        "/2020-01-01",
+        "/2020-01-01/extension/event",
+        "/2020-01-01/extension/Register",
+        "/2020-01-01/extension/register/more",
+        "/2020-08-15",
+        "/2022-07-01/telemetry/more",
     ] {
         for method in ["GET", "POST"] {
             check(&port, &format!("{method} {path}"), "", NOT_FOUND).await;

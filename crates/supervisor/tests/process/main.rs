@@ -5,6 +5,8 @@
 mod support;
 
 #[cfg(test)]
+mod awaiting;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod launching;

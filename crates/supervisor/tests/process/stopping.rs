@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rapid_interop::process::{Process, Processes, StopPlan, Termination};
+use rapid_interop::process::{Grace, Process, Processes, StopPlan, Termination};
 use rapid_supervisor::{Config, Supervisor};
 
 use crate::support::{KILL, Kept, PATIENCE, alive, eventually, sh, state};
 
-const GRACE: StopPlan = StopPlan { term_grace: Some(PATIENCE), reap_limit: PATIENCE };
+const GRACE: StopPlan = StopPlan { grace: Grace::Terminate(PATIENCE), reap_limit: PATIENCE };
 
 fn supervised() -> (Supervisor, Arc<Kept>) {
     let kept = Kept::new();
@@ -37,7 +37,7 @@ async fn a_process_that_ignores_sigterm_is_killed_when_the_grace_is_over() {
     kept.numbers(1).await;
     let grace = Duration::from_millis(100);
     let begin = Instant::now();
-    let plan = StopPlan { term_grace: Some(grace), reap_limit: PATIENCE };
+    let plan = StopPlan { grace: Grace::Terminate(grace), reap_limit: PATIENCE };
     assert!(child.stop(plan).await.clean);
     assert!(begin.elapsed() >= grace);
     assert_eq!(child.exited().await, Termination::Signaled(9));
@@ -119,7 +119,7 @@ async fn a_stop_that_runs_out_of_time_says_so_and_can_be_repeated() {
     let (supervisor, kept) = supervised();
     let child = supervisor.launch(sh("echo 1; exec sleep 60")).await.unwrap();
     kept.numbers(1).await;
-    let hasty = StopPlan { term_grace: None, reap_limit: Duration::ZERO };
+    let hasty = StopPlan { grace: Grace::None, reap_limit: Duration::ZERO };
     assert!(!child.stop(hasty).await.clean);
     assert!(child.stop(KILL).await.clean);
     assert_eq!(state(child.pid()), None);

@@ -5,14 +5,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rapid_interop::process::{Launch, OutputSource, StopPlan};
+use rapid_interop::process::{Grace, Launch, OutputSource, StopPlan};
 use rapid_supervisor::{OutputSink, Stream};
 
 /// Long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Straight to SIGKILL.
-pub(crate) const KILL: StopPlan = StopPlan { term_grace: None, reap_limit: PATIENCE };
+pub(crate) const KILL: StopPlan = StopPlan { grace: Grace::None, reap_limit: PATIENCE };
 
 /// A sink that keeps everything.
 #[derive(Debug, Default)]

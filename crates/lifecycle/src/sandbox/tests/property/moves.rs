@@ -14,10 +14,16 @@ pub(super) enum Move {
     Start,
     Arrive,
     Withdraw(Which),
-    Launched,
-    LaunchFailed,
-    Exited(Whose, Termination),
-    Stopped(Whose, bool),
+    Discovered(bool),
+    Launched(Part),
+    LaunchFailed(Part),
+    Exited(Part, Whose, Termination),
+    Stopped(Part, Whose, bool),
+    Register(char, Whose, usize),
+    NextEvent(char, Whose),
+    ExtensionError(char, Whose, ExtensionErrorKind),
+    EventVanished(char, Whose, Option<Which>),
+    Unpark(usize),
     Next(Whose),
     Vanished(Which, Whose),
     BeginResponse(Which, Whose),
@@ -26,7 +32,15 @@ pub(super) enum Move {
     InitError(Whose),
     Tick,
     Shutdown(u64),
+    Kill,
 }
+
+/// The runtime, or the extension of that name.
+pub(super) type Part = Option<char>;
+
+/// What extensions may register for.
+const EVENTS: [&[&str]; 5] =
+    [&["INVOKE", "SHUTDOWN"], &["INVOKE"], &["SHUTDOWN"], &[], &["INVOKE", "BOGUS"]];
 
 /// Which invocation: the one that runs, or one of the last that arrived.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +63,19 @@ fn which() -> impl Strategy<Value = Which> {
 
 fn whose() -> impl Strategy<Value = Whose> {
     prop_oneof![10 => Just(Whose::Current), 1 => Just(Whose::Older), 1 => Just(Whose::Newer)]
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![Just(None), Just(Some('E')), Just(Some('F'))]
+}
+
+/// Two that may be external, two that never are.
+fn extension() -> impl Strategy<Value = char> {
+    prop_oneof![3 => Just('E'), 2 => Just('F'), 2 => Just('I'), 1 => Just('J')]
+}
+
+fn kind() -> impl Strategy<Value = ExtensionErrorKind> {
+    prop_oneof![Just(ExtensionErrorKind::Init), Just(ExtensionErrorKind::Exit)]
 }
 
 fn termination() -> impl Strategy<Value = Termination> {
@@ -75,10 +102,17 @@ pub(super) fn a_move() -> impl Strategy<Value = Move> {
         1 => Just(Move::Start),
         10 => Just(Move::Arrive),
         2 => which().prop_map(Move::Withdraw),
-        1 => Just(Move::Launched),
-        1 => Just(Move::LaunchFailed),
-        2 => (whose(), termination()).prop_map(|(whose, how)| Move::Exited(whose, how)),
-        2 => (whose(), any::<bool>()).prop_map(|(whose, clean)| Move::Stopped(whose, clean)),
+        1 => any::<bool>().prop_map(Move::Discovered),
+        1 => part().prop_map(Move::Launched),
+        1 => part().prop_map(Move::LaunchFailed),
+        2 => (part(), whose(), termination()).prop_map(|(p, w, how)| Move::Exited(p, w, how)),
+        2 => (part(), whose(), any::<bool>()).prop_map(|(p, w, clean)| Move::Stopped(p, w, clean)),
+        5 => (extension(), whose(), 0..EVENTS.len()).prop_map(|(e, w, n)| Move::Register(e, w, n)),
+        8 => (extension(), whose()).prop_map(|(e, w)| Move::NextEvent(e, w)),
+        1 => (extension(), whose(), kind()).prop_map(|(e, w, k)| Move::ExtensionError(e, w, k)),
+        2 => (extension(), whose(), prop::option::of(which()))
+            .prop_map(|(e, w, which)| Move::EventVanished(e, w, which)),
+        2 => (0_usize..3).prop_map(Move::Unpark),
         6 => whose().prop_map(Move::Next),
         4 => (which(), whose()).prop_map(|(which, whose)| Move::Vanished(which, whose)),
         3 => (which(), whose()).prop_map(|(which, whose)| Move::BeginResponse(which, whose)),
@@ -109,16 +143,53 @@ impl Life {
                 Input::Arrive { ticket, id: id_of(Ticket(ticket.0 % 3)) }
             }
             Move::Withdraw(which) => Input::Withdraw { ticket: self.ticket(which) },
-            Move::Launched => Input::Launched,
-            Move::LaunchFailed => {
-                Input::LaunchFailed { error: LaunchError::NotFound { path: "x".to_owned() } }
+            Move::Discovered(true) => Input::Discovered { found: self.world.found() },
+            Move::Discovered(false) => Input::Discovered { found: Found::Files(Vec::new()) },
+            Move::Launched(part) => Input::Launched { participant: participant(part) },
+            Move::LaunchFailed(part) => Input::LaunchFailed {
+                participant: participant(part),
+                error: LaunchError::NotFound { path: "x".to_owned() },
+            },
+            Move::Exited(part, whose, termination) => Input::Exited {
+                generation: self.generation(whose),
+                participant: participant(part),
+                termination,
+            },
+            Move::Stopped(part, whose, clean) => Input::Stopped {
+                generation: self.generation(whose),
+                participant: participant(part),
+                clean,
+            },
+            Move::Register(name, whose, events) => Input::Register {
+                generation: self.generation(whose),
+                id: extension_id(name),
+                registration: Registration {
+                    name: name.to_string().into(),
+                    events: EVENTS[events].iter().map(|event| Box::from(*event)).collect(),
+                },
+            },
+            Move::NextEvent(name, whose) => Input::NextEvent {
+                generation: self.generation(whose),
+                id: extension_id(name),
+                caller: self.new_caller(),
+            },
+            Move::ExtensionError(name, whose, kind) => Input::ExtensionError {
+                generation: self.generation(whose),
+                id: extension_id(name),
+                report: ExtensionErrorReport { kind, error_type: "Some.Error".into() },
+            },
+            Move::EventVanished(name, whose, which) => Input::EventVanished {
+                generation: self.generation(whose),
+                id: extension_id(name),
+                ticket: which.map(|which| self.ticket(which)),
+            },
+            Move::Unpark(nth) => {
+                let gone = self.parked_extensions.keys().nth(nth).copied()?;
+                self.parked_extensions.remove(&gone);
+                self.world.sandbox.unpark(gone);
+                return None;
             }
-            Move::Exited(whose, termination) => {
-                Input::Exited { generation: self.generation(whose), termination }
-            }
-            Move::Stopped(whose, clean) => {
-                Input::Stopped { generation: self.generation(whose), clean }
-            }
+            Move::Kill => Input::Kill,
             Move::Next(whose) => {
                 Input::Next { generation: self.generation(whose), caller: self.new_caller() }
             }
@@ -171,4 +242,8 @@ impl Life {
             Whose::Newer => self.generation.next(),
         }
     }
+}
+
+fn participant(part: Part) -> Participant {
+    part.map_or(Participant::Runtime, |name| Participant::Extension(extension_id(name)))
 }

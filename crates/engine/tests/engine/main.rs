@@ -1,0 +1,6 @@
+//! The engine with processes that are only played, on a clock that the tests turn.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod extensions;
+mod runtime;
+mod world;
