@@ -29,8 +29,29 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// When it does not build, or cargo does not say where it is.
 pub(crate) fn build(root: &Path, binary: &str) -> Result<PathBuf> {
-    let args = ["build", "--locked", "--message-format=json-render-diagnostics", "--bin", binary];
-    let mut command = cargo(root, &args);
+    build_and_find(root, &["--bin", binary], binary, |path| path)
+}
+
+/// Builds the binaries of a package as they are released, and says in which directory they are.
+///
+/// Of one package at a time: built together, packages turn on each other's features.
+///
+/// # Errors
+/// When they do not build, or cargo does not say where they are.
+pub(crate) fn build_release(root: &Path, package: &str, binary: &str) -> Result<PathBuf> {
+    let args = ["--release", "--package", package, "--bins"];
+    build_and_find(root, &args, binary, |path| path.with_file_name(""))
+}
+
+fn build_and_find(
+    root: &Path,
+    args: &[&str],
+    binary: &str,
+    place: impl FnOnce(PathBuf) -> PathBuf,
+) -> Result<PathBuf> {
+    let start = ["build", "--locked", "--message-format=json-render-diagnostics"];
+    let mut command = cargo(root, &start);
+    command.args(args);
     let line = line(&command);
     let output =
         command.stderr(Stdio::inherit()).output().with_context(|| format!("starting `{line}`"))?;
@@ -38,6 +59,7 @@ pub(crate) fn build(root: &Path, binary: &str) -> Result<PathBuf> {
         bail!("`{line}` failed ({})", output.status);
     }
     executable(&String::from_utf8_lossy(&output.stdout), binary)
+        .map(place)
         .with_context(|| format!("`{line}` did not say where it put the binary"))
 }
 

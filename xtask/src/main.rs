@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it talks to people in a terminal")]
 
+mod bench;
 mod cargo;
 mod ci;
 mod conformance;
@@ -49,6 +50,11 @@ const TASKS: &[Task] = &[
         name: "conformance",
         about: "compare rapid with the emulator; takes names of transcripts and --show",
         run: conformance::run,
+    },
+    Task {
+        name: "bench",
+        about: "measure rapid against the emulator and a bare relay; `bench --help` lists its options",
+        run: bench::run,
     },
     Task {
         name: "scripted-process",

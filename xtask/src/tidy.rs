@@ -148,7 +148,7 @@ fn is_ours(path: &str) -> bool {
 fn check_manifests(tree: &Tree<'_>, problems: &mut Vec<Problem>) -> Result<()> {
     let is_member = |path: &&String| match path.strip_suffix("/Cargo.toml") {
         Some(folder) => {
-            matches!(folder, "tests" | "xtask")
+            matches!(folder, "tests" | "tests/bench" | "xtask")
                 || folder.strip_prefix("crates/").is_some_and(|name| !name.contains('/'))
         }
         None => false,

@@ -7,11 +7,12 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use rapid_http::{BodyError, collect};
 use rapid_interop::mode::InvokeResponseMode;
 use rapid_interop::ports::InvokePort;
 use rapid_interop::{Invoke, RequestId};
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
@@ -25,11 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What every handler needs.
 #[derive(Clone)]
-struct Api<P> {
+pub(crate) struct Api<P> {
     port: P,
     persona: Persona,
     function: Arc<FunctionIdentity>,
     version: HeaderValue,
+}
+
+impl<P> Api<P> {
+    pub(crate) fn new(port: P, persona: Persona, function: FunctionIdentity) -> Self {
+        let version =
+            HeaderValue::from_str(&function.version).unwrap_or(HeaderValue::from_static("$LATEST"));
+        Self { port, persona, function: Arc::new(function), version }
+    }
 }
 
 /// The Invoke API over a port, in the manner of `persona`.
@@ -37,9 +46,37 @@ struct Api<P> {
 /// # Source
 /// Invoke API, "Routes"; of those, Invoke. `GET /health` is ours.
 pub fn router<P: InvokePort>(port: P, persona: Persona, function: FunctionIdentity) -> Router {
-    let version =
-        HeaderValue::from_str(&function.version).unwrap_or(HeaderValue::from_static("$LATEST"));
-    let api = Api { port, persona, function: Arc::new(function), version };
+    all(Api::new(port, persona, function))
+}
+
+/// Answers a request: invocations at once, all others through `router`.
+///
+/// The router finds its way through maps and boxed futures, which an invocation can do without.
+pub(crate) async fn answer<P: InvokePort>(
+    api: Api<P>,
+    router: Router,
+    request: Request,
+) -> Response {
+    if is_invocation(&request) {
+        return invoke(State(api), request).await;
+    }
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Whether a request invokes the function, in the plain spelling; others are left to the router.
+fn is_invocation<B>(request: &http::Request<B>) -> bool {
+    let name = wire::INVOKE
+        .split_once("{name}")
+        .and_then(|(before, after)| request.uri().path().strip_prefix(before)?.strip_suffix(after));
+    let plain = name.is_some_and(|name| !name.is_empty() && !name.contains('/'));
+    plain && request.method() == Method::POST
+}
+
+/// Every route.
+pub(crate) fn all<P: InvokePort>(api: Api<P>) -> Router {
     let health: MethodRouter<Api<P>> =
         get(health).fallback(|request| not_allowed("GET, HEAD", request));
     let invoke: MethodRouter<Api<P>> =
@@ -161,4 +198,22 @@ async fn read_over(request: Request) {
 fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(Uuid::new_v4().as_hyphenated().encode_lower(&mut [0; 36]))
         .unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_plain_spelling_of_an_invocation_goes_without_the_router() {
+        let is = |method: &str, path: &str| {
+            is_invocation(&http::Request::builder().method(method).uri(path).body(()).unwrap())
+        };
+        assert!(is("POST", "/2015-03-31/functions/function/invocations"));
+        assert!(is("POST", "/2015-03-31/functions/arn%3Aaws/invocations?Qualifier=1"));
+        assert!(!is("GET", "/2015-03-31/functions/function/invocations"));
+        assert!(!is("POST", "/2015-03-31/functions//invocations"));
+        assert!(!is("POST", "/2015-03-31/functions/a/b/invocations"));
+        assert!(!is("POST", "/2015-03-31/functions/function/invocations/"));
+    }
 }

@@ -1,5 +1,8 @@
 //! [`LineEvents`]: the `START`, `END` and `REPORT` lines.
 
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+
 use rapid_events::{
     EndData, EventsApi, ExtensionInitData, InitReportData, InitStartData, InvokeStartData,
     LineStyle, ReportData,
@@ -11,13 +14,15 @@ use rapid_supervisor::Console;
 pub struct LineEvents {
     console: Console,
     style: LineStyle,
+    /// The `END` line, which is written together with the `REPORT` that follows at once.
+    end: Mutex<String>,
 }
 
 impl LineEvents {
     /// Prints to `console`, in the words of `style`.
     #[must_use]
     pub const fn new(console: Console, style: LineStyle) -> Self {
-        Self { console, style }
+        Self { console, style, end: Mutex::new(String::new()) }
     }
 
     fn print(&self, mut line: String) {
@@ -51,10 +56,14 @@ impl EventsApi for LineEvents {
     }
 
     fn send_end(&self, data: EndData) {
-        self.print(data.line());
+        let mut line = data.line();
+        line.push('\n');
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = line;
     }
 
     fn send_report(&self, data: ReportData) {
-        self.print(data.line(self.style));
+        let mut lines = mem::take(&mut *self.end.lock().unwrap_or_else(PoisonError::into_inner));
+        lines.push_str(&data.line(self.style));
+        self.print(lines);
     }
 }

@@ -84,7 +84,6 @@ impl Bound {
         )));
         let invoke_address = invoke.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = invoke {
-            let router = rapid_invoke_api::router(handle.clone(), persona, identity.clone());
             // An invocation that runs at the end is answered by the engine within its budget;
             // only then does the time run for its answer to be read.
             let (stop, closed) = (stop_invoke.clone(), handle.clone());
@@ -92,7 +91,10 @@ impl Bound {
                 closed.closed().await;
                 tokio::time::sleep(DRAIN).await;
             };
-            servers.push(tokio::spawn(rapid_invoke_api::serve(listener, router, stop, drained)));
+            let (port, function) = (handle.clone(), identity.clone());
+            servers.push(tokio::spawn(rapid_invoke_api::serve(
+                listener, port, persona, function, stop, drained,
+            )));
         }
         let engine = tokio::spawn(engine.run());
         if eager {

@@ -61,15 +61,18 @@ async fn started(directory: &Path) {
     }
 }
 
-/// The status line and the body of the reply to a request without a body.
+/// The status line and the body of the reply to a request without a body. A connection that is cut
+/// because its generation ends, as it does after each event, is made again.
 async fn ask(address: SocketAddr, method: &str, path: &str) -> (String, String) {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: rapid\r\nConnection: close\r\n\r\n");
-    let exchange = move || {
+    let exchange = move || loop {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
-        reply
+        if !reply.is_empty() {
+            return reply;
+        }
     };
     let reply = tokio::task::spawn_blocking(exchange).await.unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();

@@ -6,6 +6,9 @@ mod not_supported;
 mod register;
 mod wire;
 
+pub(crate) use event::next;
+pub(crate) use wire::EVENT_NEXT as NEXT;
+
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -25,12 +28,12 @@ use crate::upload;
 /// Extensions API, "Routes".
 pub(crate) fn routes<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> [Route<P>; 6] {
     let register = post(on(MethodFilter::POST, register::register::<P>));
-    let next = get(on(MethodFilter::GET, event::next::<P>));
+    let event_next = get(on(MethodFilter::GET, next::<P>));
     let init_error = post(on(MethodFilter::POST, error::init_error::<P>));
     let exit_error = post(on(MethodFilter::POST, error::exit_error::<P>));
     [
         (&[wire::REGISTER], guarded(api, register)),
-        (&[wire::EVENT_NEXT], guarded(api, next)),
+        (&[wire::EVENT_NEXT], guarded(api, event_next)),
         (&[wire::INIT_ERROR], guarded(api, init_error)),
         (&[wire::EXIT_ERROR], guarded(api, exit_error)),
         (&[wire::LOGS], put(on(MethodFilter::PUT, not_supported::logs))),

@@ -1,13 +1,16 @@
 //! [`router`]: which path does what.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use rapid_interop::Generation;
 use rapid_interop::extension::ExtensionPort;
 use rapid_interop::ports::RuntimePort;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metadata::Metadata;
@@ -22,7 +25,7 @@ pub struct ConnectionGeneration(pub Generation);
 #[derive(Clone)]
 pub(crate) struct Api<P> {
     pub(crate) port: P,
-    pub(crate) metadata: Metadata,
+    pub(crate) metadata: Arc<Metadata>,
 }
 
 /// The paths of a route, and what it does.
@@ -43,7 +46,56 @@ impl<P: RuntimePort> Api<P> {
 /// Runtime API, "Server" and "Routes" (R1 to R5 and R9; the restore routes do not exist without
 /// init caching); Extensions API, "Routes".
 pub fn router<P: RuntimePort + ExtensionPort>(port: P, metadata: Metadata) -> Router {
-    let api = Api { port, metadata };
+    all(&Api { port, metadata: Arc::new(metadata) })
+}
+
+/// Answers a request: the calls of every invocation at once, all others through `router`.
+///
+/// The router finds its way through maps and boxed futures, which these calls can do without.
+pub(crate) async fn answer<P: RuntimePort + ExtensionPort>(
+    api: Api<P>,
+    router: Router,
+    request: Request,
+) -> Response {
+    match hot(&request) {
+        Some(Hot::Next) => event::next(State(api), request).await,
+        Some(Hot::Response) => upload::response(State(api), request).await,
+        Some(Hot::NextEvent) if api.port.extensions_enabled() => {
+            extension::next(State(api), request).await
+        }
+        Some(Hot::NextEvent) | None => match router.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+    }
+}
+
+/// A call that every invocation makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hot {
+    Next,
+    Response,
+    NextEvent,
+}
+
+/// Which of these calls it is. One that is spelled in another way is left to the router.
+fn hot<B>(request: &http::Request<B>) -> Option<Hot> {
+    let path = request.uri().path();
+    if request.method() == Method::GET {
+        return match path {
+            wire::NEXT => Some(Hot::Next),
+            extension::NEXT => Some(Hot::NextEvent),
+            _ => None,
+        };
+    }
+    let (before, after) = wire::RESPONSE.split_once("{id}")?;
+    let id = path.strip_prefix(before)?.strip_suffix(after)?;
+    let plain = !id.is_empty() && !id.contains('/') && request.method() == Method::POST;
+    plain.then_some(Hot::Response)
+}
+
+/// Every route.
+pub(crate) fn all<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> Router {
     let mut router = Router::new();
     let routes: [Route<P>; 6] = [
         (&[wire::PING], get(on(MethodFilter::GET, ping))),
@@ -56,7 +108,7 @@ pub fn router<P: RuntimePort + ExtensionPort>(port: P, metadata: Metadata) -> Ro
         (&[wire::INIT_ERROR], post(on(MethodFilter::POST, init_error::init_error::<P>))),
         (&[wire::METADATA], any(metadata::execution_environment::<P>)),
     ];
-    let extension_routes = extension::routes(&api);
+    let extension_routes = extension::routes(api);
     for (paths, methods) in routes.into_iter().chain(extension_routes) {
         for path in paths {
             // Clients that put paths together from variables may add a slash.
@@ -69,7 +121,7 @@ pub fn router<P: RuntimePort + ExtensionPort>(port: P, metadata: Metadata) -> Ro
             upload::refuse(request, wire::plain(StatusCode::NOT_FOUND, "404 page not found\n"))
         })
         .layer(CatchPanicLayer::custom(|_| wire::internal()))
-        .with_state(api)
+        .with_state(api.clone())
 }
 
 async fn ping<P: RuntimePort>(State(_): State<Api<P>>) -> Response {
@@ -96,4 +148,35 @@ fn not_allowed(allowed: &'static str) -> Response {
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &str, path: &str) -> Option<Hot> {
+        hot(&http::Request::builder().method(method).uri(path).body(()).unwrap())
+    }
+
+    #[test]
+    fn only_the_plain_spelling_of_a_call_goes_without_the_router() {
+        assert_eq!(found("GET", wire::NEXT), Some(Hot::Next));
+        assert_eq!(found("GET", &format!("{}?a=b", wire::NEXT)), Some(Hot::Next));
+        assert_eq!(found("GET", extension::NEXT), Some(Hot::NextEvent));
+        let response = wire::RESPONSE.replace("{id}", "6f1c8e2a");
+        assert_eq!(found("POST", &response), Some(Hot::Response));
+        for (method, path) in [
+            ("HEAD", wire::NEXT),
+            ("POST", wire::NEXT),
+            ("GET", "/2018-06-01/runtime/invocation/next/"),
+            ("PUT", &response),
+            ("GET", &response),
+            ("POST", wire::RESPONSE_WITHOUT_ID),
+            ("POST", "/2018-06-01/runtime/invocation/a/b/response"),
+            ("POST", "/2018-06-01/runtime/invocation/response"),
+            ("POST", "/2018-06-01/runtime/invocation/a/error"),
+        ] {
+            assert_eq!(found(method, path), None, "{method} {path}");
+        }
+    }
 }

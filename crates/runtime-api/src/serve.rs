@@ -2,18 +2,16 @@
 //! generation.
 
 use std::future::Future;
+use std::sync::Arc;
 
-use axum::Router;
-use http::Request;
 use rapid_http::Limits;
 use rapid_interop::extension::ExtensionPort;
 use rapid_interop::ports::RuntimePort;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use crate::metadata::Metadata;
-use crate::routes::{ConnectionGeneration, router};
+use crate::routes::{self, Api, ConnectionGeneration};
 
 /// Error causes of nearly 1 MiB come in a header, so heads may be larger than that. No timeouts:
 /// runtimes and extensions may hold a connection for as long as the function computes.
@@ -35,13 +33,16 @@ pub async fn serve<P: RuntimePort + ExtensionPort>(
     stop: CancellationToken,
     cut: impl Future<Output = ()> + Send,
 ) {
-    let router = router(port.clone(), metadata);
+    let api = Api { port: port.clone(), metadata: Arc::new(metadata) };
+    let router = routes::all(&api);
     rapid_http::serve(listener, LIMITS, stop, cut, move || {
         let generation = port.generation();
-        let router: Router = router.clone();
-        let service = tower::service_fn(move |mut request: Request<_>| {
+        let (api, router) = (api.clone(), router.clone());
+        let service = tower::service_fn(move |request: http::Request<_>| {
+            let mut request = request.map(axum::body::Body::new);
             request.extensions_mut().insert(ConnectionGeneration(generation));
-            router.clone().oneshot(request)
+            let response = routes::answer(api.clone(), router.clone(), request);
+            async move { Ok(response.await) }
         });
         let port = port.clone();
         (service, async move { port.ended(generation).await })

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::{FileStat, SFlag, fstat, makedev};
 use rapid_interop::process::OutputSource;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -29,6 +29,9 @@ const PIPE_PIECE: usize = 4096;
 
 /// What anything else takes at once when it says so, as good as always.
 const CAREFUL_PIECE: usize = 64;
+
+/// The major and minor number of `/dev/null`.
+const NULL_DEVICE: (u64, u64) = (1, 3);
 
 /// How often those who wait try again while the system refuses the thread that writes.
 const RETRY: Duration = Duration::from_millis(10);
@@ -71,7 +74,7 @@ struct Inner {
 /// How a line may be written by whoever brings it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {
-    /// As a whole: a file takes everything.
+    /// As a whole: a file takes everything, and so does `/dev/null`.
     Whole,
     /// In pieces, as long as the other end says that it takes more.
     Pieces,
@@ -148,7 +151,8 @@ impl Console {
     pub fn to(fd: OwnedFd) -> Result<Self, SupervisorError> {
         let status = fstat(&fd).map_err(|errno| SupervisorError::Console(errno.into()))?;
         let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
-        let manner = if kind == SFlag::S_IFREG {
+        let takes_everything = kind == SFlag::S_IFREG || is_null(&status);
+        let manner = if takes_everything {
             Manner::Whole
         } else if kind == SFlag::S_IFIFO {
             Manner::Pieces
@@ -183,8 +187,12 @@ impl Console {
             }
         }
         if !rest.is_empty() {
+            // The thread sleeps only while the queue is empty.
+            let asleep = state.queue.is_empty();
             state.queue.extend_from_slice(rest);
-            Inner::get_going(inner, &mut state);
+            if asleep || !state.thread {
+                Inner::get_going(inner, &mut state);
+            }
         }
     }
 
@@ -245,6 +253,13 @@ impl Console {
             }
         }
     }
+}
+
+/// Whether it is `/dev/null`, where functions are often sent that nobody listens to.
+fn is_null(status: &FileStat) -> bool {
+    let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
+    let (major, minor) = NULL_DEVICE;
+    kind == SFlag::S_IFCHR && status.st_rdev == makedev(major, minor)
 }
 
 impl OutputSink for Console {
@@ -407,5 +422,20 @@ impl Inner {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_nowhere_needs_no_thread() {
+        let console = Console::to(File::create("/dev/null").unwrap().into()).unwrap();
+        console.write(b"nobody reads this\n");
+        let state = console.handle.inner.state();
+        assert!(!state.thread && state.queue.is_empty());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rapid_interop::process::OutputSource;
 use tokio::net::unix::pipe::Receiver;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, yield_now};
 
 /// The longest line that is passed on in one piece, about.
@@ -106,6 +106,9 @@ pub(crate) struct Pipe {
     sink: Arc<dyn AnySink>,
     source: OutputSource,
     stream: Stream,
+    /// Whether the runtime knows of everything that was written before the event that it works on:
+    /// a single thread learns of all that is ready before it does anything about it.
+    all_is_noticed: bool,
     state: Mutex<State>,
 }
 
@@ -149,7 +152,9 @@ impl Pipe {
             pump: None,
             chunk: vec![0; CHUNK].into_boxed_slice(),
         };
-        let pipe = Arc::new(Self { sink, source, stream, state: Mutex::new(state) });
+        let all_is_noticed = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        let state = Mutex::new(state);
+        let pipe = Arc::new(Self { sink, source, stream, all_is_noticed, state });
         let pump = runtime.spawn(pump(Arc::clone(&pipe), fd));
         pipe.state().pump = Some(pump.abort_handle());
         Ok(pipe)
@@ -157,27 +162,36 @@ impl Pipe {
 
     /// Passes on what is there now and has room, without waiting, and not for ever if more and more
     /// comes.
+    ///
+    /// On a runtime with one thread, what is there is what was written before the event that the
+    /// runtime works on; so an invocation without output costs no look into the pipe.
     pub(crate) fn drain(&self) {
+        let read = if self.all_is_noticed { Receiver::try_read } else { read_now };
         // What has no room is best left in the pipe, or the sink would get all that the process
         // can write between two of these calls, however long nobody takes anything from it.
-        self.drain_locked(&mut self.state(), || self.sink.takes_more());
+        self.drain_locked(&mut self.state(), read, || self.sink.takes_more());
     }
 
     /// Passes on what is there now, an unfinished line included, and reads no more.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         // There is no later occasion, so that the sink has to take it, or to drop it.
-        self.drain_locked(&mut state, || true);
+        self.drain_locked(&mut state, read_now, || true);
         self.finish(&mut state);
         if let Some(pump) = state.pump.take() {
             pump.abort();
         }
     }
 
-    fn drain_locked(&self, state: &mut State, go_on: impl Fn() -> bool) {
+    fn drain_locked(
+        &self,
+        state: &mut State,
+        read: fn(&Receiver, &mut [u8]) -> io::Result<usize>,
+        go_on: impl Fn() -> bool,
+    ) {
         let mut left = MAX_DRAINED;
         while left > 0 && go_on() {
-            match self.read(state, read_now) {
+            match self.read(state, read) {
                 Read::Some(length) => left = left.saturating_sub(length),
                 Read::Nothing | Read::End => return,
             }

@@ -21,7 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Packages beside the stack: they may name anything.
-const BESIDE: [&str; 2] = ["rapid-e2e", "xtask"];
+const BESIDE: [&str; 3] = ["rapid-e2e", "rapid-bench", "xtask"];
 
 /// A crate from outside that not everybody may name.
 struct Reserved {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::port::{FakePort, Play};
-use crate::world::{ID, TRACE, api};
+use crate::world::{ID, TRACE, function};
 
 /// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +31,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = serve(listener, api(port, Persona::Aws), stop.clone(), async {
+        let (port, persona, stopped) = (port.clone(), Persona::Aws, stop.clone());
+        let serving = serve(listener, port, persona, function(), stopped, async {
             tokio::time::sleep(PATIENCE).await;
         });
         Self { address, stop, served: tokio::spawn(serving) }

@@ -27,13 +27,16 @@ X-Amzn-RequestId: 11111111-2222-4333-8444-555555555555
 X-Amzn-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=1";
 
 pub(crate) fn api(port: &FakePort, persona: Persona) -> Router {
-    let function = FunctionIdentity {
+    router(port.clone(), persona, function())
+}
+
+pub(crate) fn function() -> FunctionIdentity {
+    FunctionIdentity {
         name: "my-function".into(),
         version: "7".into(),
         region: "eu-central-1".into(),
         account: "123456789012".into(),
-    };
-    router(port.clone(), persona, function)
+    }
 }
 
 /// A request as its first lines would be: method and path, then headers, one a line.

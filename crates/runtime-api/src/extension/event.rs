@@ -16,7 +16,7 @@ use crate::{delivery, upload};
 ///
 /// # Source
 /// Extensions API, "GET event/next".
-pub(super) async fn next<P: RuntimePort + ExtensionPort>(
+pub(crate) async fn next<P: RuntimePort + ExtensionPort>(
     State(api): State<Api<P>>,
     request: Request,
 ) -> Response {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::wire::{error, escape, internal, json};
 
 pub(super) const REGISTER: &str = "/2020-01-01/extension/register";
-pub(super) const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
+pub(crate) const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
 pub(super) const INIT_ERROR: &str = "/2020-01-01/extension/init/error";
 pub(super) const EXIT_ERROR: &str = "/2020-01-01/extension/exit/error";
 pub(super) const LOGS: &str = "/2020-08-15/logs";
