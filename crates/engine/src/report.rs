@@ -232,6 +232,13 @@ fn awaiting(what: Awaited, names: &[Box<str>], given_up: bool) {
             "asked for an event",
             "an extension that has registered has to GET /2020-01-01/extension/event/next",
         ),
+        Awaited::Runtime => {
+            tracing::error!(
+                "the runtime has not asked for its first event in time; a runtime has to GET \
+                 /2018-06-01/runtime/invocation/next: is the command a Lambda runtime?"
+            );
+            return;
+        }
         Awaited::NextEvent => (
             "come back from the invocation",
             "an extension has to GET /2020-01-01/extension/event/next when it has dealt with an \

@@ -231,6 +231,8 @@ pub enum Awaited {
     FirstEvent,
     /// Extensions that were told of an invocation have not asked for the next event.
     NextEvent,
+    /// The runtime has not asked for its first event.
+    Runtime,
 }
 
 /// The time of an initialisation, and whether the invocation's own time contains it.

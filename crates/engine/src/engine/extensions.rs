@@ -61,7 +61,13 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     ) -> Result<Registered, ExtensionRefusal> {
         let name = registration.name.clone();
         let id = Uuid::new_v4().into();
-        self.extension_calls(Input::Register { generation, id, registration })?;
+        if let Err(refusal) = self.extension_calls(Input::Register { generation, id, registration })
+        {
+            if refusal == ExtensionRefusal::ShutdownOfInternal {
+                self.warn_of_a_misnomer(ExtensionKind::Internal, &name);
+            }
+            return Err(refusal);
+        }
         let id = self.sandbox.extension_named(&name).ok_or(ExtensionRefusal::Internal)?;
         let kind = if self.participants.extension(id).is_some() {
             ExtensionKind::External
@@ -133,7 +139,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         report.error_type = brief(&report.error_type).into();
         let what = match report.kind {
             ExtensionErrorKind::Init => "could not initialise",
-            ExtensionErrorKind::Exit => "has to exit",
+            ExtensionErrorKind::Exit => "cannot go on",
         };
         let error_type = report.error_type.clone();
         self.extension_calls(Input::ExtensionError { generation, id, report })?;

@@ -1,10 +1,10 @@
 //! News of processes, and what people are told of them.
 
 use rapid_events::EventsApi;
-use rapid_interop::Generation;
 use rapid_interop::ports::{Health, UploadOutcome};
 use rapid_interop::process::{LaunchError, Processes, Termination};
-use rapid_lifecycle::{Input, Participant};
+use rapid_interop::{ExtensionId, Generation};
+use rapid_lifecycle::{ExtensionState, Input, Participant};
 
 use super::Engine;
 use crate::message::Notice;
@@ -57,6 +57,10 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             (Participant::Extension(_), LaunchError::NotFound { .. }) => {
                 "the file, or what it links to, is missing"
             }
+            (Participant::Extension(_), LaunchError::NotExecutable { .. }) => {
+                "every file in the directory is started: make it executable (chmod +x), or take \
+                 it out if it is no extension"
+            }
             _ => error.hint(),
         };
         // The id of an extension is another in each generation, its path in the error is not.
@@ -86,6 +90,9 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                      on asking for events until it is ended"
                 );
             }
+            (Health::Initializing, Participant::Extension(id)) if self.has_given_up(id) => {
+                tracing::warn!("{who} exited after its error: {how}");
+            }
             (Health::Initializing, Participant::Extension(_)) => {
                 tracing::error!(
                     "{who} exited while the function was initialised: {how}; an extension has to \
@@ -97,6 +104,12 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 tracing::debug!(%generation, termination = %how, "{who} ended");
             }
         }
+    }
+
+    /// Whether an extension has said that it will exit.
+    fn has_given_up(&self, id: ExtensionId) -> bool {
+        let state = self.sandbox.extension_state(id);
+        matches!(state, Some(ExtensionState::InitError | ExtensionState::ExitError))
     }
 
     /// Outside an invocation nobody else is told what the runtime reported.

@@ -57,6 +57,9 @@ impl Sandbox {
         else {
             return;
         };
+        if std::mem::replace(&mut extension.gone, true) {
+            return;
+        }
         if matches!(self.phase, Phase::Stopping(_)) {
             let call = if termination.success() {
                 ExtensionCall::Exit

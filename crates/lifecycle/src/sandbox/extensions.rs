@@ -30,6 +30,8 @@ pub(super) struct Extension {
     pub(super) due: Option<ExtensionNotice>,
     /// It was told of the end.
     pub(super) told: bool,
+    /// Its process has ended.
+    pub(super) gone: bool,
 }
 
 impl Extension {
@@ -45,6 +47,7 @@ impl Extension {
             parked: None,
             due: None,
             told: false,
+            gone: false,
         }
     }
 
@@ -295,6 +298,12 @@ impl Sandbox {
     #[must_use]
     pub fn extension_name(&self, id: ExtensionId) -> Option<&str> {
         self.extensions.iter().find(|extension| extension.id == id).map(|found| &*found.name)
+    }
+
+    /// The state of the extension with that id.
+    #[must_use]
+    pub fn extension_state(&self, id: ExtensionId) -> Option<ExtensionState> {
+        self.extensions.iter().find(|extension| extension.id == id).map(|found| found.state)
     }
 
     /// The names of all extensions, external ones first.

@@ -228,7 +228,12 @@ impl Sandbox {
         let Phase::Init(init) = &mut self.phase else { return };
         init.reminder = None;
         match init.stage {
-            Stage::Launching | Stage::Runtime => {}
+            Stage::Launching => {}
+            Stage::Runtime if init.reported => {}
+            Stage::Runtime => {
+                let (what, names) = (Awaited::Runtime, vec!["runtime".into()]);
+                out.push(Effect::Reached(Milestone::Awaiting { what, names, given_up }));
+            }
             Stage::Registering => {
                 self.name(Awaited::Registration, ExtensionState::Started, given_up, out);
             }

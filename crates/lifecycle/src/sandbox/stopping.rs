@@ -150,11 +150,11 @@ impl Sandbox {
                     stopping.clean &= clean;
                     let found = self.extensions.iter().find(|extension| extension.id == id);
                     // One that asks for more has finished; it only does not know how to leave.
-                    let told = found.filter(|extension| {
-                        let busy = extension.state != ExtensionState::Ready;
-                        extension.told && busy && !self.abrupt
+                    let busy = found.filter(|extension| {
+                        let finished = extension.state == ExtensionState::Ready;
+                        extension.events.shutdown && !finished && !self.abrupt
                     });
-                    if let Some(extension) = told.filter(|_| now > stopping.deadline) {
+                    if let Some(extension) = busy.filter(|_| now > stopping.deadline) {
                         stopping.late.push(extension.name.clone());
                     }
                     if left.is_empty() {
@@ -206,7 +206,7 @@ impl Sandbox {
         else {
             return;
         };
-        if !extension.events.shutdown || extension.told {
+        if !extension.events.shutdown || extension.told || extension.gone {
             return;
         }
         if extension.state == ExtensionState::Ready && extension.parked.is_some() {
@@ -260,7 +260,7 @@ impl Sandbox {
         let failed = self
             .extensions
             .iter()
-            .filter(|extension| extension.state == ExtensionState::ShutdownFailed)
+            .filter(|e| e.told && e.state == ExtensionState::ShutdownFailed)
             .map(|extension| extension.name.clone())
             .filter(|name| !self.abrupt && !late.contains(name))
             .collect();

@@ -95,8 +95,8 @@ fn an_extension_that_reports_an_exit_error_and_exits_ends_what_runs() {
                                      extension E ExitError INVOKE SHUTDOWN (Some.Type),
                                      init-report init error Extension.ExitError 10,
                                      stop 1 failure term 60
-            stopped               -> release u (ExitError), stop E await 40
-            stopped E             -> release p (Ready), reset failure 0",
+            stopped               -> stop E await 40
+            stopped E             -> release p (Ready), release u (ExitError), reset failure 0",
     );
     check_after(
         E_SUPPRESSED,
@@ -166,9 +166,9 @@ fn an_extension_that_is_not_needed_lets_the_invocation_end_first() {
             next p                -> done a success 0,
                                      end a success 0 +init 0 ready at 0 after 0 overhead 0
             +10 exited E 1        -> stop 1 failure term 60
-            stopped               -> release u (ExitError), stop E await 40
-            stopped E             -> release p (Ready), reset failure 0, init-start invoke,
-                                     launch E 2",
+            stopped               -> stop E await 40
+            stopped E             -> release p (Ready), release u (ExitError), reset failure 0,
+                                     init-start invoke, launch E 2",
     );
     check_after(
         "files E; start; launched E; register E SHUTDOWN; launched; event E u; next p",
@@ -196,9 +196,9 @@ fn whoever_arrives_while_an_extension_is_about_to_exit_gets_the_next_generation(
             exit-fail E Some.Type -> -
             arrive a              -> -
             +10 exited E 1        -> stop 1 failure term 60
-            stopped               -> release u (ExitError), stop E await 40
-            stopped E             -> release p (Ready), reset failure 0, init-start invoke,
-                                     launch E 2",
+            stopped               -> stop E await 40
+            stopped E             -> release p (Ready), release u (ExitError), reset failure 0,
+                                     init-start invoke, launch E 2",
     );
     check_after(
         WITH_E,

@@ -22,8 +22,7 @@ fn of_two_exits_the_first_is_the_one_that_counts() {
                             stop 1 failure term 60
             exited E 1   -> -
             stopped      -> stop E await 200
-            stopped E    -> reset failure 0 failed E,
-                            end a error Runtime.ExitError 10 +init 100 reset",
+            stopped E    -> reset failure 0, end a error Runtime.ExitError 10 +init 100 reset",
     );
 }
 

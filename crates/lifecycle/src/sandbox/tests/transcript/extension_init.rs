@@ -145,7 +145,7 @@ fn an_init_that_takes_too_long_tells_whom_it_gave_up_on() {
         E_REGISTERED,
         "+500 tick; stopped; stopped E",
         "
-            +500 tick -> init-done init error Runtime.Unknown,
+            +500 tick -> gave up on first event of runtime, init-done init error Runtime.Unknown,
                          extension E Registered INVOKE SHUTDOWN, init-report init timeout 500,
                          stop 1 timeout term 60
             stopped   -> stop E await 200

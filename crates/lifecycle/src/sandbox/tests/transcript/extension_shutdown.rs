@@ -69,7 +69,8 @@ fn an_end_that_takes_too_long_is_cut_and_reported() {
             exited 1       -> answer a Exited(1), done a error Runtime.ExitError 0,
                               stop 1 failure term 60
             stopped        -> stop E await 200
-            +300 stopped E -> reset failure 200, end a error Runtime.ExitError 0 +init 100 reset
+            +300 stopped E -> reset failure 200 late E,
+                              end a error Runtime.ExitError 0 +init 100 reset
             arrive b       -> init-start invoke, launch E 2",
     );
 }

@@ -239,8 +239,8 @@ fn whatever_comes_first_at_the_same_instant_counts() {
         "
             start     -> init-start init, launch 1
             launched  -> -
-            +500 tick -> init-done init error Runtime.Unknown, init-report init timeout 500,
-                         stop 1 timeout
+            +500 tick -> gave up on first event of runtime, init-done init error Runtime.Unknown,
+                         init-report init timeout 500, stop 1 timeout
             next p    -> refused (Started to Ready)
             stopped   -> -",
     );

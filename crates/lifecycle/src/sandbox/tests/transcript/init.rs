@@ -197,8 +197,8 @@ fn the_grace_after_an_init_error_does_not_extend_the_init() {
         "
             +980 init-error Runtime.NoSuchHandler -> answer a init-error Runtime.NoSuchHandler
             +20 tick                              -> init-done invoke error Runtime.NoSuchHandler,
-                                                     init-report invoke error Runtime.NoSuchHandler
-                                                     1000, start a, stop 2 timeout
+                                                     init-report invoke error Runtime.NoSuchHandler 1000,
+                                                     start a, stop 2 timeout
             stopped                               -> end a timeout 1000 reset",
     );
 }
@@ -257,7 +257,8 @@ fn an_init_that_takes_too_long_is_tried_again_inside_the_invocation() {
             arrive a          -> init-start init, launch 1
             launched          -> -
             +499 tick         -> -
-            +1 tick           -> init-done init error Runtime.Unknown,
+            +1 tick           -> gave up on first event of runtime,
+                                 init-done init error Runtime.Unknown,
                                  init-report init timeout 500, stop 1 timeout
             +9 stopped        -> init-start invoke, launch 2
             launched          -> -
@@ -277,7 +278,8 @@ fn a_suppressed_init_may_take_as_long_as_the_invocation() {
         "+999 tick; +1 tick; stopped",
         "
             +999 tick -> -
-            +1 tick   -> init-done invoke error Runtime.Unknown, init-report invoke timeout 1000,
+            +1 tick   -> gave up on first event of runtime,
+                         init-done invoke error Runtime.Unknown, init-report invoke timeout 1000,
                          start a, answer a timeout 1000, stop 2 timeout
             stopped   -> end a timeout 1000 reset",
     );

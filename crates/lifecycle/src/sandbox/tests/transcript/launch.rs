@@ -56,7 +56,8 @@ fn a_stop_waits_for_the_news_of_a_launch_that_is_under_way() {
         "arrive a; +500 tick; stopped; launched; stopped",
         "
             arrive a  -> init-start init, launch 1
-            +500 tick -> init-done init error Runtime.Unknown, init-report init timeout 500
+            +500 tick -> gave up on first event of runtime, init-done init error Runtime.Unknown,
+                         init-report init timeout 500
             stopped   -> -
             launched  -> stop 1 timeout
             stopped   -> init-start invoke, launch 2",
@@ -65,7 +66,8 @@ fn a_stop_waits_for_the_news_of_a_launch_that_is_under_way() {
         "arrive a; +500 tick; launch-failed not-found; stopped",
         "
             arrive a                -> init-start init, launch 1
-            +500 tick               -> init-done init error Runtime.Unknown,
+            +500 tick               -> gave up on first event of runtime,
+                                       init-done init error Runtime.Unknown,
                                        init-report init timeout 500
             launch-failed not-found -> stop 1 timeout
             stopped                 -> init-start invoke, launch 2",
@@ -84,7 +86,8 @@ fn a_stop_waits_for_the_news_of_a_launch_that_is_under_way() {
         "arrive a; +1000 tick; launched; stopped",
         "
             arrive a   -> init-start invoke, launch 2
-            +1000 tick -> init-done invoke error Runtime.Unknown, init-report invoke timeout 1000,
+            +1000 tick -> gave up on first event of runtime,
+                          init-done invoke error Runtime.Unknown, init-report invoke timeout 1000,
                           start a, answer a timeout 1000
             launched   -> stop 2 timeout
             stopped    -> end a timeout 1000 reset",

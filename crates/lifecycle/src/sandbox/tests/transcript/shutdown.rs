@@ -212,7 +212,8 @@ fn a_shutdown_while_stopping_closes_after_it() {
         "arrive a; +500 tick; shutdown 100; launched; stopped",
         "
             arrive a     -> init-start init, launch 1
-            +500 tick    -> init-done init error Runtime.Unknown, init-report init timeout 500
+            +500 tick    -> gave up on first event of runtime,
+                            init-done init error Runtime.Unknown, init-report init timeout 500
             shutdown 100 -> refuse a ShuttingDown
             launched     -> stop 1 timeout
             stopped      -> closed",

@@ -317,6 +317,7 @@ fn milestone(milestone: &Milestone) -> String {
                 Awaited::Registration => "registration",
                 Awaited::FirstEvent => "first event",
                 Awaited::NextEvent => "next event",
+                Awaited::Runtime => "first event",
             };
             let how = if *given_up { "gave up on" } else { "awaiting" };
             format!("{how} {what} of {}", names.join(" "))
