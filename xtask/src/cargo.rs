@@ -7,6 +7,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+/// How a command begins that builds and says what it has built.
+pub(crate) const BUILD: &[&str] =
+    &["build", "--locked", "--message-format=json-render-diagnostics"];
+
 /// A cargo command that runs in the workspace's directory.
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -49,17 +53,22 @@ fn build_and_find(
     binary: &str,
     place: impl FnOnce(PathBuf) -> PathBuf,
 ) -> Result<PathBuf> {
-    let start = ["build", "--locked", "--message-format=json-render-diagnostics"];
-    let mut command = cargo(root, &start);
-    command.args(args);
-    let line = line(&command);
+    let mut command = cargo(root, BUILD);
+    build_by(command.args(args), binary).map(place)
+}
+
+/// Runs a command that begins with [`BUILD`], and says where it put the binary.
+///
+/// # Errors
+/// When it does not build, or cargo does not say where it is.
+pub(crate) fn build_by(command: &mut Command, binary: &str) -> Result<PathBuf> {
+    let line = line(command);
     let output =
         command.stderr(Stdio::inherit()).output().with_context(|| format!("starting `{line}`"))?;
     if !output.status.success() {
         bail!("`{line}` failed ({})", output.status);
     }
     executable(&String::from_utf8_lossy(&output.stdout), binary)
-        .map(place)
         .with_context(|| format!("`{line}` did not say where it put the binary"))
 }
 

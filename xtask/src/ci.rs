@@ -7,9 +7,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::{cargo, conformance, peers, tidy};
+use crate::tool::Tool;
+use crate::{cargo, conformance, peers, tidy, tool};
 
-const DENY_VERSION: &str = "0.20.2";
+const DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    version_args: &["--version"],
+    install_args: &["--no-default-features"],
+};
 
 /// Runs every check in order and stops at the first that fails.
 ///
@@ -72,22 +78,8 @@ fn step(name: &str, task: impl FnOnce() -> Result<()>) -> Result<()> {
 /// Checks dependencies and their licences. Known vulnerabilities are not looked up here: that
 /// needs a database from the network, and fails on days when nothing here has changed.
 fn deny(root: &Path) -> Result<()> {
-    let tools = root.join("target/tools");
-    let deny = tools.join("bin/cargo-deny");
-    if !is_wanted_version(&deny) {
-        let mut install = cargo::cargo(root, &["install", "cargo-deny", "--locked", "--debug"]);
-        install.args(["--no-default-features", "--version", DENY_VERSION, "--root"]).arg(&tools);
-        cargo::run(&mut install)?;
-    }
+    let deny = tool::install(root, &DENY)?;
     let mut check = Command::new(deny);
     check.current_dir(root).args(["--locked", "check", "--hide-inclusion-graph"]);
     cargo::run(check.args(["bans", "licenses", "sources"]))
-}
-
-fn is_wanted_version(deny: &Path) -> bool {
-    let wanted = format!("cargo-deny {DENY_VERSION}");
-    Command::new(deny)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == wanted)
 }

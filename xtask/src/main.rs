@@ -7,10 +7,12 @@ mod bench;
 mod cargo;
 mod ci;
 mod conformance;
+mod dist;
 mod fnv;
 mod peers;
 mod port;
 mod tidy;
+mod tool;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,11 @@ const TASKS: &[Task] = &[
         name: "bench",
         about: "measure rapid against the emulator and a bare relay; `bench --help` lists its options",
         run: bench::run,
+    },
+    Task {
+        name: "dist",
+        about: "build what is released into target/dist; `dist --help` lists its options",
+        run: dist::run,
     },
     Task {
         name: "scripted-process",

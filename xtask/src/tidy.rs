@@ -110,6 +110,17 @@ fn walk(root: &Path, folder: &str, paths: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// The project's files from `root`, sorted: what is in version control or would be, and is there.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub(crate) fn files(root: &Path) -> Result<Vec<String>> {
+    let mut paths = Tree::read(root)?.paths;
+    // Git still lists a file that has just been removed.
+    paths.retain(|path| root.join(path).is_file());
+    Ok(paths)
+}
+
 /// Runs every rule.
 ///
 /// # Errors

@@ -140,7 +140,8 @@ fn config_of(matches: &ArgMatches) -> Option<PathBuf> {
     matches.get_one::<PathBuf>("config").cloned()
 }
 
-fn command(color: ColorChoice, persona: Persona) -> Command {
+/// What the command line may look like.
+pub(crate) fn command(color: ColorChoice, persona: Persona) -> Command {
     let root = Command::new("rapid")
         .version(env!("CARGO_PKG_VERSION"))
         .about("The AWS Lambda execution environment, on your machine")

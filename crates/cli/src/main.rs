@@ -25,6 +25,12 @@ use crate::args::{Args, Task};
 use crate::config::{Config, ConfigError, ProcessVars};
 use crate::exit::Exit;
 
+/// musl's own allocator gives every large body back to the system and asks for it again: large
+/// invokes took nearly twice as long with it (docs/performance.md).
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// How long the end waits for rapid's own log to be read.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
