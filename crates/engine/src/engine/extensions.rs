@@ -64,7 +64,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         if let Err(refusal) = self.extension_calls(Input::Register { generation, id, registration })
         {
             if refusal == ExtensionRefusal::ShutdownOfInternal {
-                self.warn_of_a_misnomer(ExtensionKind::Internal, &name);
+                self.warn_of_a_misnomer(ExtensionKind::Internal, &name, "wants to register");
             }
             return Err(refusal);
         }
@@ -84,16 +84,16 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             brief(&name),
             events.iter().map(EventType::as_str).collect::<Vec<_>>().join(" ")
         );
-        self.warn_of_a_misnomer(kind, &name);
+        self.warn_of_a_misnomer(kind, &name, "registered");
         Ok(Registered { id, function: Arc::clone(&self.config.function.metadata) })
     }
 
     /// Before the runtime is started, only extensions with a process can register.
-    fn warn_of_a_misnomer(&self, kind: ExtensionKind, name: &str) {
+    fn warn_of_a_misnomer(&self, kind: ExtensionKind, name: &str, fate: &str) {
         let awaited: Vec<&str> = self.sandbox.unregistered().collect();
         if kind == ExtensionKind::Internal && !awaited.is_empty() {
             tracing::warn!(
-                "'{}' registered, but no extension was started under that name; it counts as an \
+                "'{}' {fate}, but no extension was started under that name; it counts as an \
                  internal one, while {} has not registered yet: an external extension has to use \
                  the name of its file",
                 brief(name),

@@ -294,7 +294,7 @@ async fn two_calls_of_an_extension_at_once_are_one_too_many() {
 async fn how_an_extension_ended_is_known_before_it_counts_as_gone() {
     let world = world_with(&["a"]);
     let (_, parked) = warm(&world).await;
-    let lines = Lines::default();
+    let lines = Lines::new();
     let handle = world.handle.clone();
     let budget = Duration::ZERO;
     let _guard = tracing::subscriber::set_default(lines.clone());
@@ -308,7 +308,7 @@ async fn how_an_extension_ended_is_known_before_it_counts_as_gone() {
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn processes_that_were_ended_are_not_complained_about_afterwards() {
     let world = world_with(&[]);
-    let lines = Lines::default();
+    let lines = Lines::new();
     let _guard = tracing::subscriber::set_default(lines.clone());
     world.handle.start().await;
     world.until(|world| !world.processes.launched.lock().unwrap().is_empty()).await;

@@ -1,7 +1,7 @@
 //! Played processes, and a world in which an engine drives them.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -258,7 +258,17 @@ pub(crate) fn failure(answer: Result<InvokeAnswer, InvokeRefusal>) -> Failure {
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
 
+/// Keeps tracing from asking only the thread that comes by a callsite first, which may be that of
+/// another test, whether anybody listens there.
+static ANOTHER: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(Lines::default()));
+
 impl Lines {
+    pub(crate) fn new() -> Self {
+        LazyLock::force(&ANOTHER);
+        Self::default()
+    }
+
     pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }

@@ -291,19 +291,23 @@ impl Sandbox {
     /// The events that the extension with that id has registered for.
     #[must_use]
     pub fn subscriptions(&self, id: ExtensionId) -> Option<Subscriptions> {
-        self.extensions.iter().find(|extension| extension.id == id).map(|found| found.events)
+        self.known(id).map(|found| found.events)
     }
 
     /// The name of the extension with that id.
     #[must_use]
     pub fn extension_name(&self, id: ExtensionId) -> Option<&str> {
-        self.extensions.iter().find(|extension| extension.id == id).map(|found| &*found.name)
+        self.known(id).map(|found| &*found.name)
     }
 
     /// The state of the extension with that id.
     #[must_use]
     pub fn extension_state(&self, id: ExtensionId) -> Option<ExtensionState> {
-        self.extensions.iter().find(|extension| extension.id == id).map(|found| found.state)
+        self.known(id).map(|found| found.state)
+    }
+
+    fn known(&self, id: ExtensionId) -> Option<&Extension> {
+        self.extensions.iter().find(|extension| extension.id == id)
     }
 
     /// The names of all extensions, external ones first.
