@@ -143,7 +143,9 @@ fn two_hundred_kills_at_random_moments_lose_no_answer_and_leave_nothing_behind()
     let before = look();
     let mut errors = 0;
     for round in 0..200 {
-        let ms = chance.below(4);
+        // Mostly as short as the wait below, so that it hits beginnings and ends; now and then long
+        // enough to be hit for certain, however slow the machine is at finding the process.
+        let ms = if round % 8 == 0 { 50 } else { chance.below(4) };
         let caller = rapid.invoke_in_background(format!(r#"{{"do":"sleep","ms":{ms}}}"#));
         // Not to wait for something, but to be at any point of whatever happens then.
         thread::sleep(Duration::from_micros(chance.below(8000)));
@@ -166,7 +168,11 @@ fn two_hundred_kills_at_random_moments_lose_no_answer_and_leave_nothing_behind()
     }
     assert!(errors > 10, "only {errors} kills hit an invocation (seed {seed})");
     rapid.expect_family(4);
-    eventually("everything is as before", || look() == before);
+    // The first look may have seen the caller's connection before it had ended.
+    eventually("there is no more than before", || {
+        let (descriptors, threads, family) = look();
+        descriptors <= before.0 && threads <= before.1 && family == before.2
+    });
     rapid.term();
     assert_eq!(rapid.exit_code(DEADLINE), Some(0), "seed {seed}");
     rapid.expect_family(0);

@@ -37,7 +37,8 @@ use self::stage::Stage;
 /// Measures what the arguments ask for, and prints a table.
 ///
 /// # Errors
-/// When something cannot be built, installed or started; with `--check`, when a limit is passed.
+/// When something cannot be built, installed or started; with `--check`, when a limit is
+/// passed twice in a row.
 /// A subject that dies while it is measured is a result.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     if args.iter().any(|arg| arg == "--help") {
@@ -61,15 +62,21 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     if !options.check {
         return Ok(());
     }
-    let (compared, broken) = verdict::check(&results);
-    match (compared, broken.as_slice()) {
-        (0, []) => bail!("nothing was compared: --check needs rapid beside another subject"),
-        (_, []) => {
-            println!("\nall {compared} limits are kept");
-            Ok(())
-        }
-        (_, broken) => bail!("rapid is slower than it may be:\n  {}", broken.join("\n  ")),
+    let (compared, mut broken) = verdict::check(&results);
+    if compared == 0 && broken.is_empty() {
+        bail!("nothing was compared: --check needs rapid beside another subject");
     }
+    if !broken.is_empty() {
+        eprintln!("bench: once more, in case it was the machine:\n  {}", broken.join("\n  "));
+        let results = measure(&stage, &options)?;
+        print!("{}", table::render(&results));
+        broken = verdict::check(&results).1;
+    }
+    if !broken.is_empty() {
+        bail!("rapid is slower than it may be:\n  {}", broken.join("\n  "));
+    }
+    println!("\nall {compared} limits are kept");
+    Ok(())
 }
 
 /// Runs every scenario with every subject in every round.

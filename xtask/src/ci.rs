@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 
 use crate::tool::Tool;
-use crate::{cargo, conformance, peers, tidy, tool};
+use crate::{bench, cargo, conformance, peers, tidy, tool};
 
 const DENY: Tool = Tool {
     name: "cargo-deny",
@@ -16,6 +16,9 @@ const DENY: Tool = Tool {
     version_args: &["--version"],
     install_args: &["--no-default-features"],
 };
+
+/// What of `cargo xtask bench` says most in the shortest time.
+const BENCH: [&str; 5] = ["--check", "--only", "warm", "--only", "one-core"];
 
 /// Runs every check in order and stops at the first that fails.
 ///
@@ -36,6 +39,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         checked.and_then(|()| step("peers", installed))
     })?;
     step("conformance", || conformance::run(root, &[]))?;
+    step("bench", || bench::run(root, &BENCH.map(str::to_owned)))?;
     println!("==> test");
     cargo_test(root, &[]).context("step `test` failed")
 }

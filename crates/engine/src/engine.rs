@@ -9,10 +9,14 @@ mod extensions;
 mod news;
 
 use std::collections::BTreeMap;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rapid_events::EventsApi;
 use rapid_interop::extension::ExtensionRefusal;
 use rapid_interop::ports::{InvokeAnswer, RuntimeRefusal, UploadOutcome};
@@ -58,6 +62,8 @@ pub struct Engine<P: Processes, E: EventsApi> {
     /// A launch is under way. Requests wait for it: a quick process may ask for its event before
     /// its launch is known here, and what it has printed so far has to come first.
     launching: bool,
+    /// Every handle was dropped.
+    orphaned: bool,
     invocations: BTreeMap<Ticket, Invocation>,
     callers: BTreeMap<Caller, NextReply>,
     extension_callers: BTreeMap<Caller, EventReply>,
@@ -91,6 +97,8 @@ impl<P: Processes, E: EventsApi> std::fmt::Debug for Engine<P, E> {
 /// An invocation that was taken in and has not ended.
 pub(crate) struct Invocation {
     pub(crate) invoke: Arc<Invoke>,
+    /// Of the event, in bytes.
+    pub(crate) request_size: u64,
     /// `None` once the invoker was answered.
     pub(crate) reply: Option<InvokeReply>,
     /// When it times out; worked out once, so that everybody is told the same.
@@ -99,6 +107,17 @@ pub(crate) struct Invocation {
     /// What the invoker was told when it was an error.
     pub(crate) told: Option<ErrorInvokeResponse>,
     pub(crate) trace: InvokeErrorTraceData,
+}
+
+impl Invocation {
+    /// Forgets the event's bytes: whoever answers has them, and large ones would be held beside the
+    /// response.
+    fn let_go_of_the_event(&mut self) {
+        // An extension that is about to be told holds it too; then it is kept.
+        if let Some(invoke) = Arc::get_mut(&mut self.invoke) {
+            invoke.payload = Bytes::new();
+        }
+    }
 }
 
 impl<P: Processes, E: EventsApi> Engine<P, E> {
@@ -134,6 +153,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             processes: Arc::new(processes),
             participants: Participants::default(),
             launching: false,
+            orphaned: false,
             invocations: BTreeMap::new(),
             callers: BTreeMap::new(),
             extension_callers: BTreeMap::new(),
@@ -166,23 +186,11 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     pub async fn run(mut self) -> ShutdownSuccess {
         let timer = tokio::time::sleep_until(Instant::now());
         tokio::pin!(timer);
-        let mut orphaned = false;
         while self.finished.is_none() {
             let deadline = self.sandbox.deadline().map(|at| self.clock.instant(at));
             rearm(timer.as_mut(), deadline);
-            tokio::select! {
-                biased;
-                () = &mut timer, if deadline.is_some() => self.drive(Input::Tick),
-                Some(notice) = self.notices.recv() => self.on_notice(notice),
-                Some(notice) = self.handle_notices.recv() => self.on_handle_notice(notice),
-                message = self.mailbox.recv(), if !orphaned && !self.launching => match message {
-                    Some(message) => self.on_message(message),
-                    None => {
-                        orphaned = true;
-                        self.drive(Input::Kill);
-                    }
-                },
-            }
+            let timed = deadline.is_some();
+            poll_fn(|context| self.poll_turn(context, timed.then_some(timer.as_mut()))).await;
         }
         self.tasks.close();
         if tokio::time::timeout(LAST_TASKS, self.tasks.wait()).await.is_err() {
@@ -193,6 +201,35 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
 
     // --- In ----------------------------------------------------------------------------------
 
+    /// Takes one thing in; the order says what is more urgent. A `select!` would do the same, but
+    /// copies a message several times on its way.
+    fn poll_turn(&mut self, context: &mut Context<'_>, timer: Option<Pin<&mut Sleep>>) -> Poll<()> {
+        if timer.is_some_and(|timer| timer.poll(context).is_ready()) {
+            self.drive(Input::Tick);
+            return Poll::Ready(());
+        }
+        // These two channels never end: the engine holds a sender of each.
+        if let Poll::Ready(Some(notice)) = self.notices.poll_recv(context) {
+            self.on_notice(notice);
+            return Poll::Ready(());
+        }
+        if let Poll::Ready(Some(notice)) = self.handle_notices.poll_recv(context) {
+            self.on_handle_notice(notice);
+            return Poll::Ready(());
+        }
+        if self.orphaned || self.launching {
+            return Poll::Pending;
+        }
+        match ready!(self.mailbox.poll_recv(context)) {
+            Some(message) => self.on_message(message),
+            None => {
+                self.orphaned = true;
+                self.drive(Input::Kill);
+            }
+        }
+        Poll::Ready(())
+    }
+
     fn on_message(&mut self, message: Message) {
         match message {
             Message::Start => self.drive(Input::Start),
@@ -201,6 +238,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Message::Invoke { ticket, invoke, reply } => {
                 let id = invoke.id.clone();
                 let invocation = Invocation {
+                    request_size: invoke.payload.len() as u64,
                     invoke,
                     reply: Some(reply),
                     deadline: None,
@@ -231,6 +269,9 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 };
                 let begun = self.runtime_calls(input).and_then(|()| {
                     let ticket = self.sandbox.reserved().ok_or(RuntimeRefusal::Internal)?;
+                    if let Some(invocation) = self.invocations.get_mut(&ticket) {
+                        invocation.let_go_of_the_event();
+                    }
                     let notices = Some(self.handle_notices_sender.clone());
                     Ok(UploadToken { notices, ticket, generation })
                 });
@@ -370,7 +411,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
 
 /// Moves the timer only when it would ring too late: ringing early costs one spurious look, and
 /// moving it with every invocation would cost more.
-fn rearm(timer: std::pin::Pin<&mut Sleep>, deadline: Option<Instant>) {
+fn rearm(timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
     if let Some(deadline) = deadline
         && (timer.is_elapsed() || deadline < timer.deadline())
     {

@@ -309,7 +309,7 @@ fn done(
     let runtime_release = release.as_str().to_owned();
     let invoke_metrics = InvokeMetrics {
         request_read_time: invoke.request_read_time,
-        request_size: invoke.payload.len() as u64,
+        request_size: invocation.request_size,
         runtime_ready: end.ready.map(|(at, _)| at),
     };
     if end.status == EndStatus::Success {

@@ -3,7 +3,10 @@
 
 mod body;
 mod paced;
+mod seldom;
 mod serve;
+
+pub use hyper::service::service_fn;
 
 pub use body::{BodyError, collect, collect_with_trailers};
 pub use serve::{Limits, serve};

@@ -10,14 +10,14 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::Service;
 
 use crate::paced::Paced;
+use crate::seldom::Seldom;
 
 /// How long a connection may take to write its last answer once it has to end.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -55,10 +55,7 @@ pub async fn serve<A, S, E, B>(
     accept: A,
 ) where
     A: Fn() -> (S, E),
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
     E: Future<Output = ()> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -79,9 +76,8 @@ pub async fn serve<A, S, E, B>(
             },
         };
         let (service, end) = accept();
-        let served = connection(stream, limits, stop.clone(), service, end);
-        let cut_off = cut_off.clone();
-        connections.spawn(async move { cut_off.run_until_cancelled(served).await });
+        let (stop, cut_off) = (stop.clone(), cut_off.clone());
+        connections.spawn(connection(stream, limits, stop, cut_off, service, end));
     }
     drop(listener);
     connections.close();
@@ -109,13 +105,11 @@ async fn connection<S, E, B>(
     stream: TcpStream,
     limits: Limits,
     stop: CancellationToken,
+    cut_off: CancellationToken,
     service: S,
     end: E,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
     E: Future<Output = ()> + Send,
     B: Body<Data = Bytes> + Send + 'static,
@@ -131,25 +125,55 @@ async fn connection<S, E, B>(
         builder.timer(TokioTimer::new()).header_read_timeout(timeout);
     }
     let stream = Paced::new(stream, limits.write_stall);
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let served = tokio::select! {
+    let ending = Seldom::new(async {
+        tokio::select! {
+            biased;
+            () = cut_off.cancelled() => Ending::Now,
+            () = stop.cancelled() => Ending::AfterThisRequest,
+            () = end => Ending::Soon,
+        }
+    });
+    let ending = tokio::select! {
         biased;
-        served = connection.as_mut() => served,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = end => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(LAST_WORDS, connection).await {
-                Ok(served) => served,
-                // Whoever is still sending or reading now is cut off.
-                Err(_) => Ok(()),
-            }
-        }
+        served = connection.as_mut() => return tell(served),
+        ending = ending => ending,
     };
+    let last = match ending {
+        Ending::Now => return,
+        Ending::AfterThisRequest => None,
+        Ending::Soon => Some(LAST_WORDS),
+    };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        served = connection => tell(served),
+        // Whoever is still sending or reading now is cut off.
+        () = cut_off.cancelled() => {}
+        () = after(last) => {}
+    }
+}
+
+/// Why a connection has to end.
+enum Ending {
+    /// No time is left.
+    Now,
+    /// The server stops.
+    AfterThisRequest,
+    /// Its service has ended.
+    Soon,
+}
+
+/// Resolves when the time is over, if there is any.
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn tell(served: hyper::Result<()>) {
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -1,13 +1,17 @@
 //! [`router`]: which path does what.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body as AxumBody;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
+use axum::{BoxError, Router};
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
+use http_body::Body;
 use rapid_http::{BodyError, collect};
 use rapid_interop::mode::InvokeResponseMode;
 use rapid_interop::ports::InvokePort;
@@ -31,13 +35,16 @@ pub(crate) struct Api<P> {
     persona: Persona,
     function: Arc<FunctionIdentity>,
     version: HeaderValue,
+    /// Its own, without a qualifier: what nearly every invocation gets.
+    arn: Option<HeaderValue>,
 }
 
 impl<P> Api<P> {
     pub(crate) fn new(port: P, persona: Persona, function: FunctionIdentity) -> Self {
         let version =
             HeaderValue::from_str(&function.version).unwrap_or(HeaderValue::from_static("$LATEST"));
-        Self { port, persona, function: Arc::new(function), version }
+        let arn = HeaderValue::try_from(function.arn(&function.name, None)).ok();
+        Self { port, persona, function: Arc::new(function), version, arn }
     }
 }
 
@@ -52,18 +59,20 @@ pub fn router<P: InvokePort>(port: P, persona: Persona, function: FunctionIdenti
 /// Answers a request: invocations at once, all others through `router`.
 ///
 /// The router finds its way through maps and boxed futures, which an invocation can do without.
-pub(crate) async fn answer<P: InvokePort>(
+pub(crate) async fn answer<P, B>(
     api: Api<P>,
     router: Router,
-    request: Request,
-) -> Response {
+    request: http::Request<B>,
+) -> Result<Response, Infallible>
+where
+    P: InvokePort,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
+{
     if is_invocation(&request) {
-        return invoke(State(api), request).await;
+        return Ok(invoke(State(api), request).await);
     }
-    match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
+    // Boxed, or every invocation would be as large as the largest request.
+    Box::pin(router.oneshot(request.map(AxumBody::new))).await
 }
 
 /// Whether a request invokes the function, in the plain spelling; others are left to the router.
@@ -80,7 +89,7 @@ pub(crate) fn all<P: InvokePort>(api: Api<P>) -> Router {
     let health: MethodRouter<Api<P>> =
         get(health).fallback(|request| not_allowed("GET, HEAD", request));
     let invoke: MethodRouter<Api<P>> =
-        post(invoke).fallback(|request| not_allowed("POST", request));
+        post(invoke::<P, AxumBody>).fallback(|request| not_allowed("POST", request));
     Router::new()
         .route(wire::HEALTH, health)
         .route(wire::INVOKE, invoke)
@@ -95,7 +104,11 @@ async fn health<P: InvokePort>(State(api): State<Api<P>>) -> Response {
     wire::health(api.port.health())
 }
 
-async fn invoke<P: InvokePort>(State(api): State<Api<P>>, request: Request) -> Response {
+async fn invoke<P, B>(State(api): State<Api<P>>, request: http::Request<B>) -> Response
+where
+    P: InvokePort,
+    B: Body<Data = Bytes> + Unpin,
+{
     let Some(id) = request::request_id(request.headers(), api.persona) else {
         return ApiError::Service("No request id could be made.").response(new_request_id());
     };
@@ -109,12 +122,16 @@ async fn invoke<P: InvokePort>(State(api): State<Api<P>>, request: Request) -> R
     }
 }
 
-async fn try_invoke<P: InvokePort>(
+async fn try_invoke<P, B>(
     api: Api<P>,
-    request: Request,
+    request: http::Request<B>,
     id: RequestId,
-) -> Result<Response, ApiError> {
-    let Api { port, persona, function, version } = api;
+) -> Result<Response, ApiError>
+where
+    P: InvokePort,
+    B: Body<Data = Bytes> + Unpin,
+{
+    let Api { port, persona, function, version, arn: own_arn } = api;
     let arrived = port.now();
     let (parts, body) = request.into_parts();
     let named = request::function(&parts.uri);
@@ -132,15 +149,19 @@ async fn try_invoke<P: InvokePort>(
     let headers = request::headers(&parts.headers, persona)?;
     let payload = request::payload(body, persona)?;
     let qualifier = named.qualifier.as_deref();
-    let arn = |qualifier| function.arn(own_name(&named.name, &function), qualifier);
+    let name = own_name(&named.name, &function);
+    let arn = |qualifier| function.arn(name, qualifier);
     if let Some(unknown) = qualifier.filter(|qualifier| !function.answers_to(qualifier)) {
         return Err(ApiError::ResourceNotFound { arn: arn(Some(unknown)) });
     }
     if headers.dry_run {
         return Ok(dry_run(&id));
     }
-    let invoked_function_arn = HeaderValue::from_str(&arn(qualifier))
-        .map_err(|_| ApiError::Service("The function's ARN does not fit into a header."))?;
+    let is_own = qualifier.is_none() && name == function.name;
+    let invoked_function_arn = own_arn
+        .filter(|_| is_own)
+        .or_else(|| HeaderValue::try_from(arn(qualifier)).ok())
+        .ok_or(ApiError::Service("The function's ARN does not fit into a header."))?;
     let received = port.now();
     let request_id = id.to_header();
     let trace_id = headers.trace_id.clone();
@@ -167,7 +188,7 @@ fn own_name<'a>(named: &'a str, function: &'a FunctionIdentity) -> &'a str {
 }
 
 fn dry_run(id: &RequestId) -> Response {
-    let mut response = Response::new(axum::body::Body::empty());
+    let mut response = Response::new(AxumBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(wire::REQUEST_ID, id.to_header());
     response

@@ -37,10 +37,8 @@ pub async fn serve<P: InvokePort>(
     let router = routes::all(api.clone());
     rapid_http::serve(listener, LIMITS, stop, cut, move || {
         let (api, router) = (api.clone(), router.clone());
-        let service = tower::service_fn(move |request: http::Request<_>| {
-            let request = request.map(axum::body::Body::new);
-            let response = routes::answer(api.clone(), router.clone(), request);
-            async move { Ok(response.await) }
+        let service = rapid_http::service_fn(move |request: http::Request<_>| {
+            routes::answer(api.clone(), router.clone(), request)
         });
         (service, std::future::pending())
     })

@@ -285,7 +285,7 @@ impl Sandbox {
         };
         let invocation = self.active.as_ref().map(|active| active.deadline);
         let doom = self.doom.map(|doom| doom.deadline);
-        [own, reminder, invocation, doom, self.closing].into_iter().flatten().min()
+        earlier(earlier(own, reminder), earlier(invocation, earlier(doom, self.closing)))
     }
 
     /// The generation that runs or will run next.
@@ -344,6 +344,15 @@ impl Sandbox {
             Phase::Stopping(_) => Health::Resetting,
             Phase::Closed => Health::ShuttingDown,
         }
+    }
+}
+
+/// The earlier of two, if there is one. Asked several times for each invocation: the shortest of
+/// an array of options would be a line, and 700 instructions.
+fn earlier(one: Option<Mono>, other: Option<Mono>) -> Option<Mono> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -1,15 +1,18 @@
 //! R2, `next`: parks the runtime and gives it the event.
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use rapid_interop::MAX_PAYLOAD_SIZE;
 use rapid_interop::ports::{NextEvent, Receipt, RuntimeCaller, RuntimePort};
 
 use crate::routes::Api;
 use crate::{delivery, wire};
 
-pub(crate) async fn next<P: RuntimePort>(State(api): State<Api<P>>, request: Request) -> Response {
+pub(crate) async fn next<P: RuntimePort, B>(
+    State(api): State<Api<P>>,
+    request: Request<B>,
+) -> Response {
     let caller = RuntimeCaller {
         generation: api.generation(&request),
         user_agent: request.headers().get(header::USER_AGENT).cloned(),

@@ -28,7 +28,7 @@ use crate::upload;
 /// Extensions API, "Routes".
 pub(crate) fn routes<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> [Route<P>; 6] {
     let register = post(on(MethodFilter::POST, register::register::<P>));
-    let event_next = get(on(MethodFilter::GET, next::<P>));
+    let event_next = get(on(MethodFilter::GET, next::<P, axum::body::Body>));
     let init_error = post(on(MethodFilter::POST, error::init_error::<P>));
     let exit_error = post(on(MethodFilter::POST, error::exit_error::<P>));
     [

@@ -1,12 +1,16 @@
 //! [`router`]: which path does what.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::Body as AxumBody;
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
-use http::{HeaderValue, Method, StatusCode, header};
+use axum::{BoxError, Router};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body::Body;
 use rapid_interop::Generation;
 use rapid_interop::extension::ExtensionPort;
 use rapid_interop::ports::RuntimePort;
@@ -26,17 +30,18 @@ pub struct ConnectionGeneration(pub Generation);
 pub(crate) struct Api<P> {
     pub(crate) port: P,
     pub(crate) metadata: Arc<Metadata>,
+    /// That of the connection, where it is known without asking the request.
+    pub(crate) generation: Option<Generation>,
 }
 
 /// The paths of a route, and what it does.
 pub(crate) type Route<P> = (&'static [&'static str], MethodRouter<Api<P>>);
 
 impl<P: RuntimePort> Api<P> {
-    pub(crate) fn generation(&self, request: &Request) -> Generation {
-        request
-            .extensions()
-            .get::<ConnectionGeneration>()
-            .map_or_else(|| self.port.generation(), |connection| connection.0)
+    pub(crate) fn generation<B>(&self, request: &Request<B>) -> Generation {
+        self.generation
+            .or_else(|| request.extensions().get::<ConnectionGeneration>().map(|of| of.0))
+            .unwrap_or_else(|| self.port.generation())
     }
 }
 
@@ -46,28 +51,36 @@ impl<P: RuntimePort> Api<P> {
 /// Runtime API, "Server" and "Routes" (R1 to R5 and R9; the restore routes do not exist without
 /// init caching); Extensions API, "Routes".
 pub fn router<P: RuntimePort + ExtensionPort>(port: P, metadata: Metadata) -> Router {
-    all(&Api { port, metadata: Arc::new(metadata) })
+    all(&Api { port, metadata: Arc::new(metadata), generation: None })
 }
 
 /// Answers a request: the calls of every invocation at once, all others through `router`.
 ///
 /// The router finds its way through maps and boxed futures, which these calls can do without.
-pub(crate) async fn answer<P: RuntimePort + ExtensionPort>(
+pub(crate) async fn answer<P, B>(
     api: Api<P>,
     router: Router,
-    request: Request,
-) -> Response {
-    match hot(&request) {
+    generation: Generation,
+    request: Request<B>,
+) -> Result<Response, Infallible>
+where
+    P: RuntimePort + ExtensionPort,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
+{
+    let api = Api { generation: Some(generation), ..api };
+    Ok(match hot(&request) {
         Some(Hot::Next) => event::next(State(api), request).await,
         Some(Hot::Response) => upload::response(State(api), request).await,
         Some(Hot::NextEvent) if api.port.extensions_enabled() => {
             extension::next(State(api), request).await
         }
-        Some(Hot::NextEvent) | None => match router.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        },
-    }
+        Some(Hot::NextEvent) | None => {
+            let mut request = request.map(AxumBody::new);
+            request.extensions_mut().insert(ConnectionGeneration(generation));
+            // Boxed, or every call would be as large as the largest.
+            return Box::pin(router.oneshot(request)).await;
+        }
+    })
 }
 
 /// A call that every invocation makes.
@@ -79,7 +92,7 @@ enum Hot {
 }
 
 /// Which of these calls it is. One that is spelled in another way is left to the router.
-fn hot<B>(request: &http::Request<B>) -> Option<Hot> {
+fn hot<B>(request: &Request<B>) -> Option<Hot> {
     let path = request.uri().path();
     if request.method() == Method::GET {
         return match path {
@@ -88,8 +101,7 @@ fn hot<B>(request: &http::Request<B>) -> Option<Hot> {
             _ => None,
         };
     }
-    let (before, after) = wire::RESPONSE.split_once("{id}")?;
-    let id = path.strip_prefix(before)?.strip_suffix(after)?;
+    let id = path.strip_prefix(wire::BEFORE_ID)?.strip_suffix(wire::RESPONSE_AFTER_ID)?;
     let plain = !id.is_empty() && !id.contains('/') && request.method() == Method::POST;
     plain.then_some(Hot::Response)
 }
@@ -99,10 +111,10 @@ pub(crate) fn all<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> Router {
     let mut router = Router::new();
     let routes: [Route<P>; 6] = [
         (&[wire::PING], get(on(MethodFilter::GET, ping))),
-        (&[wire::NEXT], get(on(MethodFilter::GET, event::next::<P>))),
+        (&[wire::NEXT], get(on(MethodFilter::GET, event::next::<P, AxumBody>))),
         (
             &[wire::RESPONSE, wire::RESPONSE_WITHOUT_ID],
-            post(on(MethodFilter::POST, upload::response::<P>)),
+            post(on(MethodFilter::POST, upload::response::<P, AxumBody>)),
         ),
         (&[wire::ERROR, wire::ERROR_WITHOUT_ID], post(on(MethodFilter::POST, upload::error::<P>))),
         (&[wire::INIT_ERROR], post(on(MethodFilter::POST, init_error::init_error::<P>))),
@@ -117,7 +129,7 @@ pub(crate) fn all<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> Router {
         }
     }
     router
-        .fallback(|request: Request| {
+        .fallback(|request: Request<AxumBody>| {
             upload::refuse(request, wire::plain(StatusCode::NOT_FOUND, "404 page not found\n"))
         })
         .layer(CatchPanicLayer::custom(|_| wire::internal()))
@@ -132,19 +144,19 @@ async fn ping<P: RuntimePort>(State(_): State<Api<P>>) -> Response {
 pub(crate) fn get<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
     methods
         .head(|| async { not_allowed("GET") })
-        .fallback(|request: Request| upload::refuse(request, not_allowed("GET")))
+        .fallback(|request: Request<AxumBody>| upload::refuse(request, not_allowed("GET")))
 }
 
 pub(crate) fn post<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
-    methods.fallback(|request: Request| upload::refuse(request, not_allowed("POST")))
+    methods.fallback(|request: Request<AxumBody>| upload::refuse(request, not_allowed("POST")))
 }
 
 pub(crate) fn put<S: Clone + Send + Sync + 'static>(methods: MethodRouter<S>) -> MethodRouter<S> {
-    methods.fallback(|request: Request| upload::refuse(request, not_allowed("PUT")))
+    methods.fallback(|request: Request<AxumBody>| upload::refuse(request, not_allowed("PUT")))
 }
 
 fn not_allowed(allowed: &'static str) -> Response {
-    let mut response = Response::new(axum::body::Body::empty());
+    let mut response = Response::new(AxumBody::empty());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
@@ -155,7 +167,7 @@ mod tests {
     use super::*;
 
     fn found(method: &str, path: &str) -> Option<Hot> {
-        hot(&http::Request::builder().method(method).uri(path).body(()).unwrap())
+        hot(&Request::builder().method(method).uri(path).body(()).unwrap())
     }
 
     #[test]

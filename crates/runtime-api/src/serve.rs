@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::metadata::Metadata;
-use crate::routes::{self, Api, ConnectionGeneration};
+use crate::routes::{self, Api};
 
 /// Error causes of nearly 1 MiB come in a header, so heads may be larger than that. No timeouts:
 /// runtimes and extensions may hold a connection for as long as the function computes.
@@ -33,16 +33,13 @@ pub async fn serve<P: RuntimePort + ExtensionPort>(
     stop: CancellationToken,
     cut: impl Future<Output = ()> + Send,
 ) {
-    let api = Api { port: port.clone(), metadata: Arc::new(metadata) };
+    let api = Api { port: port.clone(), metadata: Arc::new(metadata), generation: None };
     let router = routes::all(&api);
     rapid_http::serve(listener, LIMITS, stop, cut, move || {
         let generation = port.generation();
         let (api, router) = (api.clone(), router.clone());
-        let service = tower::service_fn(move |request: http::Request<_>| {
-            let mut request = request.map(axum::body::Body::new);
-            request.extensions_mut().insert(ConnectionGeneration(generation));
-            let response = routes::answer(api.clone(), router.clone(), request);
-            async move { Ok(response.await) }
+        let service = rapid_http::service_fn(move |request: http::Request<_>| {
+            routes::answer(api.clone(), router.clone(), generation, request)
         });
         let port = port.clone();
         (service, async move { port.ended(generation).await })

@@ -1,11 +1,12 @@
 //! R3 and R4: the runtime's response, or its report that the function failed.
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Request, header};
+use http_body::Body;
 use rapid_fatal_error::ErrorType;
 use rapid_http::{BodyError, collect, collect_with_trailers};
 use rapid_interop::limits::MAX_PAYLOAD_SIZE;
@@ -22,14 +23,16 @@ use crate::routes::Api;
 use crate::wire;
 
 /// The id in `/2018-06-01/runtime/invocation/{id}/…`, empty when there is none.
-fn id_of(request: &Request) -> &str {
-    request.uri().path().split('/').nth(4).unwrap_or("")
+fn id_of<B>(request: &Request<B>) -> &str {
+    let after = request.uri().path().strip_prefix(wire::BEFORE_ID).unwrap_or("");
+    after.split_once('/').map_or("", |(id, _)| id)
 }
 
-pub(crate) async fn response<P: RuntimePort>(
-    State(api): State<Api<P>>,
-    request: Request,
-) -> Response {
+pub(crate) async fn response<P, B>(State(api): State<Api<P>>, request: Request<B>) -> Response
+where
+    P: RuntimePort,
+    B: Body<Data = Bytes> + Unpin,
+{
     let generation = api.generation(&request);
     let upload = match api.port.begin_response(generation, id_of(&request)).await {
         Ok(upload) => upload,
@@ -56,7 +59,10 @@ pub(crate) async fn response<P: RuntimePort>(
     }
 }
 
-pub(crate) async fn error<P: RuntimePort>(State(api): State<Api<P>>, request: Request) -> Response {
+pub(crate) async fn error<P: RuntimePort>(
+    State(api): State<Api<P>>,
+    request: Request<axum::body::Body>,
+) -> Response {
     let generation = api.generation(&request);
     let upload = match api.port.begin_error(generation, id_of(&request)).await {
         Ok(upload) => upload,
@@ -100,7 +106,10 @@ fn reply(finished: Result<(), InteropError>, ok: Response) -> Response {
 
 /// Reads a body that nobody wants to its end, so that the client gets to see the answer and can
 /// use the connection again.
-pub(crate) async fn refuse(request: Request, response: Response) -> Response {
+pub(crate) async fn refuse<B>(request: Request<B>, response: Response) -> Response
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     // What the body holds, and whether it ever ends well, does not matter any more.
     let _ = collect(request.into_body(), 0, None).await;
     response

@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub(crate) const PING: &str = "/2018-06-01/ping";
 pub(crate) const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 pub(crate) const RESPONSE: &str = "/2018-06-01/runtime/invocation/{id}/response";
+/// What is before and behind the id in [`RESPONSE`] and [`ERROR`].
+pub(crate) const BEFORE_ID: &str = "/2018-06-01/runtime/invocation/";
+pub(crate) const RESPONSE_AFTER_ID: &str = "/response";
 pub(crate) const ERROR: &str = "/2018-06-01/runtime/invocation/{id}/error";
 pub(crate) const RESPONSE_WITHOUT_ID: &str = "/2018-06-01/runtime/invocation//response";
 pub(crate) const ERROR_WITHOUT_ID: &str = "/2018-06-01/runtime/invocation//error";

@@ -105,6 +105,10 @@ pub(crate) fn words(error: &io::Error) -> String {
 
 /// The file is there, so something that it needs is not.
 fn hint(executable: &Path) -> String {
+    // Its input is read from there; an empty root has none.
+    if !Path::new("/dev/null").exists() {
+        return " (there is no /dev/null, which every process is given as its input)".to_owned();
+    }
     let mut head = [0_u8; 256];
     let length = File::open(executable).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
     let head = head.get(..length).unwrap_or_default();

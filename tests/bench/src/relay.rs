@@ -2,7 +2,8 @@
 //!
 //! It makes the hops that nobody can leave out: the invoker's request comes in, goes to the
 //! runtime's parked `next`, the runtime's answer comes in, goes to the invoker, and the runtime is
-//! told 202. Bodies are read to their end before they are passed on, since whoever has to check
+//! told 202. With an internal extension it also tells that of every event, and waits for it before
+//! the next one. Bodies are read to their end before they are passed on, since whoever has to check
 //! them does so too. One thread, one epoll, and calls that block while a message comes or goes.
 
 use std::collections::VecDeque;
@@ -18,6 +19,12 @@ use crate::connection::{Connection, Message};
 const ACCEPTED: &[u8] =
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n";
 const ACCEPTED_BODY: &[u8] = b"{\"status\":\"OK\"}\n";
+const REGISTERED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: floor\r\nContent-Length: 2\r\n\r\n";
+const REGISTERED_BODY: &[u8] = b"{}";
+const TOLD: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n";
+const TOLD_BODY: &[u8] = b"{\"eventType\":\"INVOKE\"}";
 
 /// The tokens of the listeners; a connection's is its place plus their number.
 const INVOKERS: u64 = 0;
@@ -38,8 +45,18 @@ pub struct Relay {
     parked: Option<usize>,
     /// The invoker whose event the runtime has.
     running: Option<usize>,
+    extension: Extension,
     served: u64,
     head: Vec<u8>,
+}
+
+/// The extension, if there is one.
+#[derive(Debug, PartialEq, Eq)]
+enum Extension {
+    None,
+    /// It has registered, or has not come back from the last event.
+    Busy,
+    Parked(usize),
 }
 
 #[derive(Debug)]
@@ -66,6 +83,7 @@ impl Relay {
             waiting: VecDeque::new(),
             parked: None,
             running: None,
+            extension: Extension::None,
             served: 0,
             head: Vec::new(),
         })
@@ -126,6 +144,11 @@ impl Relay {
         }
         if !peer.is_runtime {
             self.waiting.push_back((place, message));
+        } else if peer.connection.starts_with(&message, "POST /2020-01-01/extension/register ") {
+            self.extension = Extension::Busy;
+            return peer.connection.send(REGISTERED, REGISTERED_BODY);
+        } else if peer.connection.starts_with(&message, "GET /2020-01-01/extension/event/next ") {
+            self.extension = Extension::Parked(place);
         } else if peer.connection.starts_with(&message, "GET ") {
             self.parked = Some(place);
         } else {
@@ -134,9 +157,14 @@ impl Relay {
         self.hand_over()
     }
 
-    /// Gives the parked runtime the first request that waits.
+    /// Gives the parked runtime the first request that waits, and tells the extension.
     fn hand_over(&mut self) -> io::Result<()> {
         let Some(runtime) = self.parked else { return Ok(()) };
+        let extension = match self.extension {
+            Extension::None => None,
+            Extension::Busy => return Ok(()),
+            Extension::Parked(place) => Some(place),
+        };
         let Some((invoker, message)) = self.waiting.pop_front() else { return Ok(()) };
         let (Some(to), Some(from)) =
             (connection(&self.peers, runtime), connection(&self.peers, invoker))
@@ -156,6 +184,10 @@ impl Relay {
         to.send(&self.head, body)?;
         self.parked = None;
         self.running = Some(invoker);
+        if let Some(to) = extension.and_then(|place| connection(&self.peers, place)) {
+            self.extension = Extension::Busy;
+            to.send(TOLD, TOLD_BODY)?;
+        }
         Ok(())
     }
 
@@ -189,6 +221,9 @@ impl Relay {
         self.waiting.retain(|(invoker, _)| *invoker != place);
         self.parked = self.parked.filter(|runtime| *runtime != place);
         self.running = self.running.filter(|invoker| *invoker != place);
+        if self.extension == Extension::Parked(place) {
+            self.extension = Extension::None;
+        }
     }
 }
 

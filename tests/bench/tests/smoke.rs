@@ -18,9 +18,15 @@ struct Floor {
 
 impl Floor {
     fn start() -> Self {
+        Self::with(&["some", "handler"])
+    }
+
+    /// `words` are the runtime's.
+    fn with(words: &[&str]) -> Self {
         let mut relay = Command::new(env!("CARGO_BIN_EXE_bench-relay"))
             .args(["--address", "127.0.0.1:0", "--runtime-api-address", "127.0.0.1:0", "--"])
-            .args([env!("CARGO_BIN_EXE_bench-runtime"), "some", "handler"])
+            .arg(env!("CARGO_BIN_EXE_bench-runtime"))
+            .args(words)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -49,6 +55,12 @@ fn assert_all_answered(report: &Report, count: usize) {
     assert_eq!((report.errors, report.first_error.as_deref()), (0, None));
     assert_eq!(report.latencies.len(), count);
     assert!(report.latencies.is_sorted());
+}
+
+#[test]
+fn an_extension_is_told_of_every_event_before_the_next_one() {
+    let floor = Floor::with(&["--extension"]);
+    assert_all_answered(&floor.load("--count 50 --connections 2"), 50);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) enum Outcome {
     Measured(Vec<(&'static str, f64)>),
     /// The subject died or lost invokes: that is a result too.
     Failed(String),
-    /// The subject cannot do this, or the machine cannot.
+    /// The machine cannot do this.
     Inapplicable,
 }
 
@@ -224,9 +224,7 @@ fn measure(
     load: Load,
     figures: impl FnOnce(&Running, &Report, f64) -> Result<Vec<(&'static str, f64)>>,
 ) -> Result<Outcome> {
-    let knows_extensions = subject != Subject::Floor;
-    if (manner.with_extension && !knows_extensions) || (manner.on_one_core && !stage.has_one_core())
-    {
+    if manner.on_one_core && !stage.has_one_core() {
         return Ok(Outcome::Inapplicable);
     }
     let mut running = Running::start(stage, subject, manner)?;

@@ -87,8 +87,9 @@ impl Sandbox {
     pub(super) fn start_invoke(&mut self, now: Mono, out: &mut Out) {
         self.phase = Phase::Invoking;
         self.announce(out);
-        self.tell_extensions(out);
+        // All in one step, and the runtime's event first: it is the one that the invoker waits for.
         self.hand_over(now, out);
+        self.tell_extensions(out);
     }
 
     pub(super) fn announce(&mut self, out: &mut Out) {

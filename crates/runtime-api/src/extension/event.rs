@@ -1,8 +1,10 @@
 //! `event/next`: parks an extension and gives it the event.
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderValue, header};
+use bytes::Bytes;
+use http::{HeaderValue, Request, header};
+use http_body::Body;
 use rapid_interop::extension::{ExtensionEvent, ExtensionPort, NextExtensionEvent};
 use rapid_interop::ports::{Receipt, RuntimePort};
 use uuid::Uuid;
@@ -16,10 +18,11 @@ use crate::{delivery, upload};
 ///
 /// # Source
 /// Extensions API, "GET event/next".
-pub(crate) async fn next<P: RuntimePort + ExtensionPort>(
-    State(api): State<Api<P>>,
-    request: Request,
-) -> Response {
+pub(crate) async fn next<P, B>(State(api): State<Api<P>>, request: Request<B>) -> Response
+where
+    P: RuntimePort + ExtensionPort,
+    B: Body<Data = Bytes> + Unpin,
+{
     let generation = api.generation(&request);
     let id = match caller(request.headers()) {
         Ok(id) => id,

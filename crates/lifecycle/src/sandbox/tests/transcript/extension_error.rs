@@ -259,8 +259,8 @@ fn an_internal_extension_takes_the_runtime_with_it() {
         WITH_I,
         "arrive a; exit-fail I Some.Type; +10 exited 1; stopped",
         "
-            arrive a              -> start a, tell I by w invoke a until 1100,
-                                     hand a to p until 1100
+            arrive a              -> start a, hand a to p until 1100,
+                                     tell I by w invoke a until 1100
             exit-fail I Some.Type -> -
             +10 exited 1          -> answer a Exit(Exited(1)) as Extension.ExitError,
                                      done a error Extension.ExitError 10, stop 1 failure term 60
@@ -271,8 +271,8 @@ fn an_internal_extension_takes_the_runtime_with_it() {
         WITH_I,
         "arrive a; exit-fail I Some.Type; +50 tick; stopped",
         "
-            arrive a              -> start a, tell I by w invoke a until 1100,
-                                     hand a to p until 1100
+            arrive a              -> start a, hand a to p until 1100,
+                                     tell I by w invoke a until 1100
             exit-fail I Some.Type -> -
             +50 tick              -> answer a Extension.ExitError 'the extension reported an
                                      error and did not exit', done a error Extension.ExitError 50,

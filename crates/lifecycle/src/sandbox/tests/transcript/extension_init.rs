@@ -15,8 +15,8 @@ fn the_first_event_waits_until_every_extension_is_ready() {
             launched              -> -
             +20 next p            -> -
             +30 event E u         -> init-done init success, extension E Ready INVOKE,
-                                     init-report init success 60, start a,
-                                     tell E by u invoke a until 1060, hand a to p until 1060
+                                     init-report init success 60, start a, hand a to p until 1060,
+                                     tell E by u invoke a until 1060
             response a            -> -",
     );
 }
@@ -191,8 +191,8 @@ fn a_caller_that_asks_before_the_runtime_is_started_waits_for_it() {
             register E INVOKE -> launch 1
             +10 launched      -> -
             +10 event E u     -> init-done init success, extension E Ready INVOKE,
-                                 init-report init success 20, start a,
-                                 tell E by u invoke a until 1020, hand a to p until 1020
+                                 init-report init success 20, start a, hand a to p until 1020,
+                                 tell E by u invoke a until 1020
             response a        -> -",
     );
     check_after(
@@ -205,8 +205,8 @@ fn a_caller_that_asks_before_the_runtime_is_started_waits_for_it() {
             register E INVOKE -> launch 1
             event E u         -> -
             +10 launched      -> init-done init success, extension E Ready INVOKE,
-                                 init-report init success 10, start a,
-                                 tell E by u invoke a until 1010, hand a to p until 1010
+                                 init-report init success 10, start a, hand a to p until 1010,
+                                 tell E by u invoke a until 1010
             response a        -> -",
     );
     check_after(
@@ -218,8 +218,8 @@ fn a_caller_that_asks_before_the_runtime_is_started_waits_for_it() {
             register E INVOKE -> launch 1
             next p            -> -
             event E u         -> init-done init success, extension E Ready INVOKE,
-                                 init-report init success 0, start a,
-                                 tell E by u invoke a until 1000, hand a to p until 1000
+                                 init-report init success 0, start a, hand a to p until 1000,
+                                 tell E by u invoke a until 1000
             launched          -> -
             response a        -> -",
     );
@@ -239,7 +239,7 @@ fn a_caller_that_is_ready_stands_in_for_a_runtime_that_could_not_be_started() {
             launch-failed not-found -> -
             event E u               -> init-done init success, extension E Ready INVOKE,
                                        init-report init success 0, start a,
-                                       tell E by u invoke a until 1000, hand a to p until 1000
+                                       hand a to p until 1000, tell E by u invoke a until 1000
             response a              -> -",
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn only_those_who_want_it_are_told_external_ones_first_and_all_before_the_runtime() {
+fn the_runtime_is_told_first_then_those_who_want_it_external_ones_before_internal_ones() {
     check_after(
         "files EFG; start; launched E; launched F; launched G",
         "register I INVOKE; register J -; register G INVOKE,SHUTDOWN; register F SHUTDOWN; \
@@ -27,9 +27,10 @@ fn only_those_who_want_it_are_told_external_ones_first_and_all_before_the_runtim
                                           extension G Ready INVOKE SHUTDOWN,
                                           extension I Ready INVOKE, extension J Ready,
                                           init-report init success 0
-            arrive a                   -> start a, tell E by t invoke a until 1000,
+            arrive a                   -> start a, hand a to p until 1000,
+                                          tell E by t invoke a until 1000,
                                           tell G by v invoke a until 1000,
-                                          tell I by w invoke a until 1000, hand a to p until 1000
+                                          tell I by w invoke a until 1000
             event I w                  -> -
             event G v                  -> -
             response a                 -> -
@@ -50,7 +51,7 @@ fn the_answer_does_not_wait_for_extensions_but_the_next_invocation_does() {
             finish a response -> answer a upload
             +5 next p         -> done a success 15
             +20 event E u     -> end a success 35 +init 100 ready at 115 after 5 overhead 20,
-                                 start b, tell E by u invoke b until 1135, hand b to p until 1135
+                                 start b, hand b to p until 1135, tell E by u invoke b until 1135
             +1 response b     -> -",
     );
 }
@@ -91,7 +92,7 @@ fn extensions_that_are_back_before_the_runtime_cost_nothing() {
         WITH_I,
         "arrive a; response a; finish a response; +5 next p; +20 event I w",
         "
-            arrive a          -> start a, tell I by w invoke a until 1100, hand a to p until 1100
+            arrive a          -> start a, hand a to p until 1100, tell I by w invoke a until 1100
             response a        -> -
             finish a response -> answer a upload
             +5 next p         -> done a success 5
@@ -106,8 +107,8 @@ fn an_invocation_ends_when_the_last_extension_is_back() {
          launched; event E u; event F v; next p",
         "arrive a; response a; finish a response; next p; +10 event E u; +10 event F v",
         "
-            arrive a          -> start a, tell E by u invoke a until 1000,
-                                 tell F by v invoke a until 1000, hand a to p until 1000
+            arrive a          -> start a, hand a to p until 1000, tell E by u invoke a until 1000,
+                                 tell F by v invoke a until 1000
             response a        -> -
             finish a response -> answer a upload
             next p            -> done a success 0
@@ -124,7 +125,7 @@ fn every_invocation_is_told_anew() {
          next p",
         "
             event E v         -> end a success 15 +init 100 ready at 115 after 5 overhead 0
-            arrive b          -> start b, tell E by v invoke b until 1115, hand b to p until 1115
+            arrive b          -> start b, hand b to p until 1115, tell E by v invoke b until 1115
             vanished b        -> -
             event E u         -> -
             next q            -> hand b to q until 1115
@@ -141,7 +142,7 @@ fn an_extension_that_waits_may_not_ask_again() {
         "event E v; arrive a; event E v; event E u",
         "
             event E v -> refused (Ready to Ready)
-            arrive a  -> start a, tell E by u invoke a until 1100, hand a to p until 1100
+            arrive a  -> start a, hand a to p until 1100, tell E by u invoke a until 1100
             event E v -> -
             event E u -> refused (Ready to Ready)",
     );

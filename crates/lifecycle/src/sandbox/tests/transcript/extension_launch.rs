@@ -244,7 +244,7 @@ fn after_a_failed_init_every_extension_is_started_again() {
             event E u             -> -
             +30 next p            -> init-done invoke success, extension E Ready INVOKE,
                                      init-report invoke success 50, start a,
-                                     tell E by u invoke a until 1100, hand a to p until 1100
+                                     hand a to p until 1100, tell E by u invoke a until 1100
             +5 response a         -> -
             finish a response     -> answer a upload
             next p                -> done a success 5

@@ -248,7 +248,7 @@ fn a_caller_that_has_gone_may_come_again() {
             event E v         -> -
             next p            -> init-done init success, extension E Ready INVOKE,
                                  init-report init success 0
-            arrive a          -> start a, tell E by v invoke a until 1000, hand a to p until 1000",
+            arrive a          -> start a, hand a to p until 1000, tell E by v invoke a until 1000",
     );
     check_after(
         "files EF; start; launched E",
@@ -373,7 +373,7 @@ fn what_comes_from_an_earlier_generation_is_refused_or_ignored() {
             exit-fail E Some.Type @1 -> refused (unknown E)
             next p                   -> init-done invoke success, extension E Ready INVOKE,
                                         init-report invoke success 0, start b,
-                                        tell E by u invoke b until 1100, hand b to p until 1100
+                                        hand b to p until 1100, tell E by u invoke b until 1100
             event-lost E b @1        -> -
             exited E 1 @1            -> -
             exited E 1               -> answer b Extension.Crash 'exit status 1',

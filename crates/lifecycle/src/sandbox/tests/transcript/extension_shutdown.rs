@@ -101,7 +101,7 @@ fn internal_extensions_give_the_runtime_time_and_are_not_told() {
         WITH_I,
         "arrive a; +1000 tick; event I w; stopped",
         "
-            arrive a   -> start a, tell I by w invoke a until 1100, hand a to p until 1100
+            arrive a   -> start a, hand a to p until 1100, tell I by w invoke a until 1100
             +1000 tick -> answer a timeout 1000, done a timeout 1000, stop 1 timeout term 60
             event I w  -> -
             stopped    -> release w (Ready), reset timeout 0, end a timeout 1000 +init 100 reset",
@@ -225,8 +225,8 @@ fn a_shutdown_lets_extensions_finish_the_invocation() {
             launched          -> -
             next p            -> -
             +50 event E u     -> init-done invoke success, extension E Ready INVOKE,
-                                 init-report invoke success 50, start a,
-                                 tell E by u invoke a until 1100, hand a to p until 1100
+                                 init-report invoke success 50, start a, hand a to p until 1100,
+                                 tell E by u invoke a until 1100
             shutdown 100      -> -
             response a        -> -
             finish a response -> answer a upload
