@@ -1,15 +1,15 @@
 //! [`Reporter`]: turns milestones of the lifecycle into platform events and done messages.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rapid_events::{
     EndData, EventsApi, ExtensionInitData, InitReportData, InitReportMetrics, InitRuntimeDoneData,
     InitStartData, InvokeRuntimeDoneData, InvokeStartData, ReportData, ReportMetrics,
-    RuntimeDoneInvokeMetrics, Status,
+    RuntimeDoneInvokeMetrics, Status, TracingCtx,
 };
 use rapid_fatal_error::ErrorType;
-use rapid_interop::extension::EventType;
 use rapid_interop::limits::MAX_EXTENSIONS;
 use rapid_interop::process::Process;
 use rapid_interop::time::millis;
@@ -40,6 +40,9 @@ pub(crate) struct Scene<'a, P> {
 pub(crate) struct Reporter<E> {
     events: E,
     function: FunctionInfo,
+    /// The function's version and ARN, which every invocation shares.
+    version: Option<Arc<str>>,
+    arn: Option<Arc<str>>,
 }
 
 /// The end of an invocation, as the machine reports it.
@@ -55,7 +58,9 @@ struct End {
 
 impl<E: EventsApi> Reporter<E> {
     pub(crate) fn new(events: E, function: FunctionInfo) -> Self {
-        Self { events, function }
+        let version = known(&function.metadata.function_version);
+        let arn = known(&function.arn);
+        Self { events, function, version, arn }
     }
 
     /// Reports a milestone; at the end of an initialisation also returns its result.
@@ -69,11 +74,13 @@ impl<E: EventsApi> Reporter<E> {
             Milestone::InitStart { phase } => self.init_start(phase),
             Milestone::InitRuntimeDone { phase, status } => {
                 let (status, error_type) = wire(&status);
-                self.events.send_init_runtime_done(InitRuntimeDoneData {
+                self.events.send_init_runtime_done(&InitRuntimeDoneData {
                     initialization_type: self.function.init_type,
-                    status,
                     phase,
+                    status,
                     error_type,
+                    spans: Vec::new(),
+                    tracing: None,
                 });
             }
             Milestone::Extension { name, state, events, error_type } => {
@@ -83,10 +90,10 @@ impl<E: EventsApi> Reporter<E> {
                          external and internal ones together"
                     );
                 }
-                self.events.send_extension_init(ExtensionInitData {
+                self.events.send_extension_init(&ExtensionInitData {
                     name,
-                    state: state.name(),
-                    events: events.iter().map(EventType::as_str).collect(),
+                    state: state.name().into(),
+                    events: events.iter().map(|event| event.as_str().into()).collect(),
                     error_type,
                 });
             }
@@ -100,10 +107,12 @@ impl<E: EventsApi> Reporter<E> {
             }
             Milestone::Start { ticket } => {
                 if let Some(invocation) = invocations.get(&ticket) {
-                    self.events.send_invoke_start(InvokeStartData {
+                    self.events.send_invoke_start(&InvokeStartData {
                         request_id: invocation.invoke.id.clone(),
+                        version: self.version.clone(),
+                        function_arn: self.arn.clone(),
                         tenant_id: invocation.invoke.tenant_id.clone(),
-                        version: self.function.metadata.function_version.clone(),
+                        tracing: trace(invocation),
                     });
                 }
             }
@@ -124,16 +133,18 @@ impl<E: EventsApi> Reporter<E> {
 
     fn init_start(&self, phase: InitPhase) {
         let function = &self.function;
-        self.events.send_init_start(InitStartData {
+        let metadata = &function.metadata;
+        self.events.send_init_start(&InitStartData {
             initialization_type: function.init_type,
-            runtime_version: function.metadata.runtime.version.clone(),
-            runtime_version_arn: function.metadata.runtime.arn.clone(),
-            function_name: function.metadata.function_name.clone(),
-            function_arn: function.arn.clone(),
-            function_version: function.metadata.function_version.clone(),
-            instance_id: function.log_stream.clone(),
-            instance_max_memory: u64::from(function.metadata.memory_mb) * 1024 * 1024,
             phase,
+            runtime_version: known(&metadata.runtime.version),
+            runtime_version_arn: known(&metadata.runtime.arn),
+            function_name: known(&metadata.function_name),
+            function_arn: self.arn.clone(),
+            function_version: self.version.clone(),
+            instance_id: known(&function.log_stream),
+            instance_max_memory: Some(u64::from(metadata.memory_mb) * 1024 * 1024),
+            tracing: None,
         });
     }
 
@@ -165,27 +176,32 @@ impl<E: EventsApi> Reporter<E> {
             );
             Err(failure)
         };
-        self.events.send_init_report(InitReportData {
+        self.events.send_init_report(&InitReportData {
             initialization_type: self.function.init_type,
-            metrics: InitReportMetrics { duration_ms },
             phase,
-            status,
+            status: Some(status),
             error_type,
+            metrics: InitReportMetrics { duration },
+            spans: Vec::new(),
+            tracing: None,
         });
         result
     }
 
     fn runtime_done(&self, invocation: &Invocation, status: &EndStatus, duration: Duration) {
         let (status, error_type) = wire(status);
-        self.events.send_invoke_runtime_done(InvokeRuntimeDoneData {
+        self.events.send_invoke_runtime_done(&InvokeRuntimeDoneData {
             request_id: invocation.invoke.id.clone(),
-            tenant_id: invocation.invoke.tenant_id.clone(),
             status,
-            metrics: RuntimeDoneInvokeMetrics {
-                produced_bytes: invocation.produced_bytes,
-                duration_ms: millis(duration),
-            },
             error_type,
+            metrics: Some(RuntimeDoneInvokeMetrics {
+                duration,
+                produced_bytes: invocation.produced_bytes,
+            }),
+            spans: Vec::new(),
+            tenant_id: invocation.invoke.tenant_id.clone(),
+            tracing: trace(invocation),
+            internal_metrics: None,
         });
     }
 
@@ -194,18 +210,23 @@ impl<E: EventsApi> Reporter<E> {
         scene.participants.drain_output();
         let request_id = invocation.invoke.id.clone();
         let (status, error_type) = wire(&end.status);
-        self.events.send_end(EndData { request_id: request_id.clone() });
-        self.events.send_report(ReportData {
+        self.events.send_end(&EndData { request_id: request_id.clone() });
+        self.events.send_report(&ReportData {
             request_id,
-            status,
-            metrics: ReportMetrics {
-                duration_ms: millis(end.duration),
-                billed_duration_ms: billed(end.duration, end.init, &end.status),
-                memory_size_mb: u64::from(self.function.metadata.memory_mb),
-                max_memory_used_mb: scene.participants.peak_memory().div_ceil(1024 * 1024),
-                init_duration_ms: end.init.map(|init| millis(init.duration)),
-            },
+            status: Some(status),
             error_type,
+            metrics: ReportMetrics {
+                duration: end.duration,
+                billed_duration_ms: Some(billed(end.duration, end.init, &end.status)),
+                memory_size_mb: Some(u64::from(self.function.metadata.memory_mb)),
+                max_memory_used_mb: Some(scene.participants.peak_memory().div_ceil(1024 * 1024)),
+                init_duration: end.init.map(|init| init.duration),
+                restore_duration: None,
+                billed_restore_duration_ms: None,
+            },
+            spans: Vec::new(),
+            tenant_id: invocation.invoke.tenant_id.clone(),
+            tracing: trace(invocation),
         });
         if tracing::enabled!(tracing::Level::DEBUG) {
             done(invocation, &end, (scene.extensions)(), scene.release);
@@ -273,6 +294,16 @@ fn reset(reason: ResetReason, extensions_reset: Duration, late: &[Box<str>], fai
     }
 }
 
+/// A text that says something.
+fn known(text: &str) -> Option<Arc<str>> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// The trace that an invocation belongs to, if it is sampled.
+fn trace(invocation: &Invocation) -> Option<TracingCtx> {
+    invocation.invoke.trace_id.to_str().ok().and_then(TracingCtx::sampled)
+}
+
 fn wire(status: &EndStatus) -> (Status, Option<ErrorType>) {
     let wire = match status {
         EndStatus::Success => Status::Success,
@@ -288,14 +319,15 @@ fn wire(status: &EndStatus) -> (Status, Option<ErrorType>) {
 ///
 /// # Source
 /// Telemetry API, "Platform records", metrics.
-fn billed(duration: Duration, init: Option<InitTime>, status: &EndStatus) -> f64 {
+fn billed(duration: Duration, init: Option<InitTime>, status: &EndStatus) -> u64 {
     let before = match init {
         Some(InitTime { duration, phase: InitPhase::Init }) if *status != EndStatus::Timeout => {
             duration
         }
         _ => Duration::ZERO,
     };
-    millis(duration + before).ceil().max(1.0)
+    let micros = (duration + before).as_micros();
+    u64::try_from(micros.div_ceil(1000)).unwrap_or(u64::MAX).max(1)
 }
 
 /// Logs the done message of an invocation.
@@ -373,15 +405,15 @@ mod tests {
         let before = Some(InitTime { duration: ms(79_220), phase: InitPhase::Init });
         let inside = Some(InitTime { duration: ms(79_220), phase: InitPhase::Invoke });
         let rows = [
-            (ms(10), None, EndStatus::Success, 1.0),
-            (ms(2_030), None, EndStatus::Success, 3.0),
-            (ms(2_030), before, EndStatus::Success, 82.0),
-            (ms(100_000), inside, EndStatus::Success, 100.0),
-            (ms(3_000_000), before, EndStatus::Timeout, 3000.0),
+            (ms(10), None, EndStatus::Success, 1),
+            (ms(2_030), None, EndStatus::Success, 3),
+            (ms(2_030), before, EndStatus::Success, 82),
+            (ms(100_000), inside, EndStatus::Success, 100),
+            (ms(3_000_000), before, EndStatus::Timeout, 3000),
         ];
         for (duration, init, status, expected) in rows {
             let found = billed(duration, init, &status);
-            assert!((found - expected).abs() < 1e-9, "{duration:?} {init:?}: {found}");
+            assert_eq!(found, expected, "{duration:?} {init:?}");
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How an initialisation or an invocation ended.
+/// How an initialisation, an invocation or a restoration ended.
+///
+/// # Source
+/// Telemetry API, "Event envelope".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should.
+    /// As it should; an error that the runtime reported in its own words counts as well.
     Success,
     /// The function, the runtime or an extension failed.
     Error,
@@ -26,5 +29,13 @@ impl Status {
             Self::Failure => "failure",
             Self::Timeout => "timeout",
         }
+    }
+
+    /// Reads such a value; `None` if there is no such status.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Success, Self::Error, Self::Failure, Self::Timeout]
+            .into_iter()
+            .find(|status| status.as_str() == text)
     }
 }

@@ -111,19 +111,19 @@ impl Process for FakeProcess {
 pub(crate) struct Told(pub(crate) Arc<Mutex<Vec<String>>>);
 
 impl EventsApi for Told {
-    fn send_init_report(&self, data: InitReportData) {
-        self.0.lock().unwrap().push(format!("init {}", data.status.as_str()));
+    fn send_init_report(&self, data: &InitReportData) {
+        self.0.lock().unwrap().push(format!("init {}", data.status.unwrap().as_str()));
     }
-    fn send_extension_init(&self, data: ExtensionInitData) {
+    fn send_extension_init(&self, data: &ExtensionInitData) {
         self.0.lock().unwrap().push(format!("extension {} {}", data.name, data.state));
     }
-    fn send_invoke_start(&self, data: InvokeStartData) {
+    fn send_invoke_start(&self, data: &InvokeStartData) {
         self.0.lock().unwrap().push(format!("start {}", data.request_id));
     }
-    fn send_report(&self, data: ReportData) {
+    fn send_report(&self, data: &ReportData) {
         // Each process has a little more than 10 MB.
-        assert!(matches!(data.metrics.max_memory_used_mb, 0 | 11 | 21 | 31));
-        let status = data.status.as_str();
+        assert!(matches!(data.metrics.max_memory_used_mb, Some(0 | 11 | 21 | 31)));
+        let status = data.status.unwrap().as_str();
         self.0.lock().unwrap().push(format!("report {} {status}", data.request_id));
     }
 }

@@ -1,0 +1,52 @@
+//! [`InvokeResponseMetrics`]: how a response came in.
+
+use std::time::Duration;
+
+use rapid_interop::{FunctionResponseMode, Mono, ResponseMode};
+
+/// How a runtime's response, or its error report, came in.
+///
+/// # Source
+/// Interop types, "InvokeResponseMetrics"; Lifecycle, "Metrics and spans".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvokeResponseMetrics {
+    /// When its first byte arrived (`StartReadingResponseMonoTimeMs`).
+    pub start_reading_response: Mono,
+    /// When its last byte arrived (`FinishReadingResponseMonoTimeMs`).
+    pub finish_reading_response: Mono,
+    /// How long it was held back to keep to a bandwidth; `None` when it was buffered
+    /// (`TimeShapedNs`).
+    pub time_shaped: Option<Duration>,
+    /// Its bytes.
+    pub produced_bytes: u64,
+    /// Its bytes a second; `None` when it was buffered, and when nobody knows
+    /// (`OutboundThroughputBps`).
+    pub outbound_throughput: Option<u64>,
+    /// How the runtime sent it.
+    pub function_response_mode: FunctionResponseMode,
+    /// Whether it is a response and not an error report.
+    pub runtime_called_response: bool,
+}
+
+/// Whether these are metrics of a streamed response; not if there are none.
+#[must_use]
+pub fn is_response_streaming_metrics(metrics: Option<&InvokeResponseMetrics>) -> bool {
+    metrics.is_some_and(|metrics| {
+        metrics.function_response_mode == FunctionResponseMode(ResponseMode::Streaming)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_metrics_of_a_stream_are_streaming_metrics() {
+        let buffered = InvokeResponseMetrics::default();
+        let function_response_mode = FunctionResponseMode(ResponseMode::Streaming);
+        let streamed = InvokeResponseMetrics { function_response_mode, ..buffered };
+        assert!(!is_response_streaming_metrics(None));
+        assert!(!is_response_streaming_metrics(Some(&buffered)));
+        assert!(is_response_streaming_metrics(Some(&streamed)));
+    }
+}

@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod framing;
+pub mod log_format;
+#[cfg(feature = "otel")]
+pub mod otel;
+pub mod trace_header;
+pub mod xray;
+
+mod clock;
+mod delivery;
+mod error;
+mod history;
+mod mailbox;
+mod platform_events;
+mod queue;
+mod request;
+mod subscriptions;
+mod telemetry;
+
+pub use error::SubscribeError;
+pub use queue::{Batch, Loss, Pushed, Queue};
+pub use request::{
+    Buffering, Categories, Destination, MAX_REQUEST_SIZE, Rules, Strictness, SubscribeRequest,
+};
+pub use subscriptions::{MAX_SUBSCRIPTIONS, Subscribed, Subscriptions};
+pub use telemetry::{MAX_FLUSH, Telemetry};

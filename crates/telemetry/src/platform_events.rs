@@ -1,0 +1,75 @@
+//! What the engine tells of, published to subscribers.
+
+use rapid_events::{
+    Anchor, EndData, Event, EventsApi, ExtensionInitData, FaultData, InitReportData,
+    InitRuntimeDoneData, InitStartData, InvokeResponseMetrics, InvokeRuntimeDoneData,
+    InvokeStartData, Platform, ReportData, RestoreRuntimeDoneData, Span,
+};
+use rapid_interop::Mono;
+
+use crate::clock;
+use crate::telemetry::Telemetry;
+
+impl Telemetry {
+    fn tell<T: Clone + Into<Platform>>(&self, data: &T) {
+        if self.is_wanted() {
+            self.publish(Event::platform(clock::now(), data.clone()));
+        }
+    }
+}
+
+/// Every event is published, with the time at which it is told.
+impl EventsApi for Telemetry {
+    fn send_init_start(&self, data: &InitStartData) {
+        self.tell(data);
+    }
+
+    fn send_init_runtime_done(&self, data: &InitRuntimeDoneData) {
+        self.tell(data);
+    }
+
+    fn send_extension_init(&self, data: &ExtensionInitData) {
+        self.tell(data);
+    }
+
+    fn send_init_report(&self, data: &InitReportData) {
+        self.tell(data);
+    }
+
+    fn send_restore_runtime_done(&self, data: &RestoreRuntimeDoneData) {
+        self.tell(data);
+    }
+
+    fn send_invoke_start(&self, data: &InvokeStartData) {
+        self.tell(data);
+    }
+
+    fn send_invoke_runtime_done(&self, data: &InvokeRuntimeDoneData) {
+        self.tell(data);
+    }
+
+    fn send_fault(&self, data: &FaultData) {
+        self.tell(data);
+    }
+
+    fn send_end(&self, data: &EndData) {
+        self.tell(data);
+    }
+
+    fn send_report(&self, data: &ReportData) {
+        self.tell(data);
+    }
+
+    fn runtime_done_spans(
+        &self,
+        anchor: Anchor,
+        runtime_started: Option<Mono>,
+        response: Option<&InvokeResponseMetrics>,
+        runtime_ready: Option<Mono>,
+    ) -> Vec<Span> {
+        if !self.is_wanted() {
+            return Vec::new();
+        }
+        rapid_events::runtime_done_spans(anchor, runtime_started, response, runtime_ready)
+    }
+}

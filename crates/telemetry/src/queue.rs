@@ -1,0 +1,226 @@
+//! [`Queue`]: what waits for one subscriber, when it is due, and what had to be dropped.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::request::Buffering;
+
+/// What waits for one subscriber.
+///
+/// It decides and does not wait: the time comes in, and [`Queue::due`] says when to come back. At
+/// most one batch is out at a time. Twice of what makes a batch may wait meanwhile; what comes
+/// after that is dropped and counted, and the next batch tells how much it was.
+///
+/// # Source
+/// Telemetry API, "Batching" and "Loss".
+#[derive(Debug)]
+pub struct Queue {
+    buffering: Buffering,
+    /// Whether the subscriber is told of losses.
+    tells_losses: bool,
+    waiting: VecDeque<Waiting>,
+    /// The bytes of all that waits.
+    bytes: usize,
+    /// All that waits is due, whatever its age.
+    hurry: bool,
+    /// What was dropped and is not yet told.
+    loss: Loss,
+    /// Something was dropped because of the batch that is out.
+    overflowed: bool,
+    out: Option<Out>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    event: Bytes,
+    since: Instant,
+}
+
+/// What has to be known of the batch that is out, should it get lost.
+#[derive(Debug)]
+struct Out {
+    records: u64,
+    bytes: u64,
+    loss: Loss,
+}
+
+/// What becomes of an event that is put into a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits with others.
+    Waits,
+    /// It waits, and changes when the next batch is due.
+    Due,
+    /// There was no room.
+    Dropped,
+}
+
+/// Events that are sent together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The events, each one JSON object, in their order; at least one.
+    pub events: Vec<Bytes>,
+    /// What was dropped since the last batch that arrived, if the subscriber is to be told.
+    pub loss: Option<Loss>,
+}
+
+/// What was dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// How many records.
+    pub records: u64,
+    /// How many bytes they had as JSON.
+    pub bytes: u64,
+    /// Why a batch was given up, if one was.
+    error: Option<Box<str>>,
+}
+
+impl Loss {
+    /// The reason in the service's words.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'static, str> {
+        match &self.error {
+            Some(error) => format!("could not send events: {error}").into(),
+            None => "Some logs were dropped because the downstream consumer is slower than the \
+                     logs production rate"
+                .into(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.records = self.records.saturating_add(other.records);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        if other.error.is_some() {
+            self.error = other.error;
+        }
+    }
+}
+
+impl Queue {
+    /// Nothing waits yet. `tells_losses`: whether the subscriber takes the platform's events.
+    #[must_use]
+    pub const fn new(buffering: Buffering, tells_losses: bool) -> Self {
+        Self {
+            buffering,
+            tells_losses,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            hurry: false,
+            loss: Loss { records: 0, bytes: 0, error: None },
+            overflowed: false,
+            out: None,
+        }
+    }
+
+    /// Adds an event.
+    pub fn push(&mut self, now: Instant, event: Bytes) -> Pushed {
+        if !self.has_room(event.len()) {
+            self.overflowed = true;
+            self.lose(1, event.len() as u64);
+            return Pushed::Dropped;
+        }
+        let was_full = self.is_enough();
+        self.bytes += event.len();
+        self.waiting.push_back(Waiting { event, since: now });
+        let changes = self.waiting.len() == 1 || (self.is_enough() && !was_full);
+        if changes { Pushed::Due } else { Pushed::Waits }
+    }
+
+    /// Counts events that were dropped before they got here.
+    pub fn lose(&mut self, records: u64, bytes: u64) {
+        self.loss.add(Loss { records, bytes, error: None });
+    }
+
+    /// A large event is taken if nothing else waits: else it could never be sent.
+    fn has_room(&self, bytes: usize) -> bool {
+        let Buffering { max_items, max_bytes, timeout: _ } = self.buffering;
+        self.waiting.is_empty()
+            || (self.waiting.len() < 2 * max_items && self.bytes + bytes <= 2 * max_bytes)
+    }
+
+    fn is_enough(&self) -> bool {
+        self.waiting.len() >= self.buffering.max_items || self.bytes >= self.buffering.max_bytes
+    }
+
+    /// All that waits is due now: nobody knows how much longer it can be delivered.
+    pub fn hurry(&mut self) {
+        self.hurry = !self.waiting.is_empty();
+    }
+
+    /// When [`Queue::take`] gives a batch: an instant that may have passed; `None` while nothing
+    /// waits or a batch is out.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        let first = self.waiting.front().filter(|_| self.out.is_none())?;
+        let at_once = self.hurry || self.is_enough();
+        Some(if at_once { first.since } else { first.since + self.buffering.timeout })
+    }
+
+    /// The next batch, if it is due. It is out until [`Queue::delivered`] or [`Queue::gave_up`].
+    pub fn take(&mut self, now: Instant) -> Option<Batch> {
+        if self.due()? > now {
+            return None;
+        }
+        let (count, bytes) = self.fitting();
+        let events: Vec<Bytes> = self.waiting.drain(..count).map(|waiting| waiting.event).collect();
+        self.bytes -= bytes;
+        self.hurry &= !self.waiting.is_empty();
+        self.overflowed = false;
+        let loss = if self.tells_losses { std::mem::take(&mut self.loss) } else { Loss::default() };
+        let told = (loss != Loss::default()).then(|| loss.clone());
+        self.out = Some(Out { records: count as u64, bytes: bytes as u64, loss });
+        Some(Batch { events, loss: told })
+    }
+
+    /// How many of the first events make a batch, and their bytes.
+    fn fitting(&self) -> (usize, usize) {
+        let Buffering { max_items, max_bytes, timeout: _ } = self.buffering;
+        let (mut count, mut bytes) = (0, 0);
+        for waiting in self.waiting.iter().take(max_items) {
+            let with = bytes + waiting.event.len();
+            if count > 0 && (bytes >= max_bytes || with > 2 * max_bytes) {
+                break;
+            }
+            (count, bytes) = (count + 1, with);
+        }
+        (count, bytes)
+    }
+
+    /// The batch that was out has arrived.
+    pub fn delivered(&mut self) {
+        self.out = None;
+    }
+
+    /// The batch that was out is dropped and counted, and so is the loss that it told of.
+    pub fn gave_up(&mut self, error: &str) {
+        let Some(Out { records, bytes, loss }) = self.out.take() else { return };
+        let later = std::mem::replace(&mut self.loss, loss);
+        self.loss.add(later);
+        self.loss.add(Loss { records, bytes, error: Some(error.into()) });
+    }
+
+    /// Whether events were dropped since the batch that is out was taken: to go on trying costs
+    /// later ones.
+    #[must_use]
+    pub const fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Whether nothing waits and no batch is out.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && self.out.is_none()
+    }
+
+    /// What was dropped and is not on its way to the subscriber.
+    #[must_use]
+    pub const fn loss(&self) -> &Loss {
+        &self.loss
+    }
+}
+
+#[cfg(test)]
+mod tests;
