@@ -33,12 +33,13 @@ use self::progress::Progress;
 use self::results::Results;
 use self::scenario::Outcome;
 use self::stage::Stage;
+use self::verdict::Verdict;
 
 /// Measures what the arguments ask for, and prints a table.
 ///
 /// # Errors
-/// When something cannot be built, installed or started; with `--check`, when a limit is
-/// passed twice in a row.
+/// When something cannot be built, installed or started; with `--check`, when rapid
+/// dies or loses an invoke, or a limit is passed twice in a row.
 /// A subject that dies while it is measured is a result.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     if args.iter().any(|arg| arg == "--help") {
@@ -46,34 +47,44 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
         return Ok(());
     }
     let options = Options::parse(args)?;
-    let stage = Stage::open(root, &options)?;
+    // Before the build, which keeps the machine busy.
     let machine = Machine::here();
+    let stage = Stage::open(root, &options)?;
     if let Some(warning) = machine.warning() {
         eprintln!("bench: {warning}");
     }
-    let results = measure(&stage, &options)?;
-    println!("{}", machine.line(&options));
-    println!();
+    println!("{}\n", machine.line(&options));
+    let mut results = measure(&stage, &options)?;
     print!("{}", table::render(&results));
+    let mut verdict = Verdict::default();
+    if options.check {
+        verdict = verdict::check(&results, &options.scenarios);
+        if verdict.failed.is_empty() && !verdict.broken.is_empty() {
+            let broken = verdict.broken.join("\n  ");
+            println!("\nonce more, in case it was the machine:\n  {broken}\n");
+            results = measure(&stage, &options)?;
+            print!("{}", table::render(&results));
+            verdict = verdict::check(&results, &options.scenarios);
+        }
+    }
     if let Some(path) = &options.json {
         let text = json::render(&results, &machine, &options)?;
         fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
-    if !options.check {
-        return Ok(());
+    if options.check { tell(&verdict) } else { Ok(()) }
+}
+
+/// Says what became of the limits.
+fn tell(verdict: &Verdict) -> Result<()> {
+    let Verdict { compared, failed, broken } = verdict;
+    if !failed.is_empty() {
+        bail!("rapid failed:\n  {}", failed.join("\n  "));
     }
-    let (compared, mut broken) = verdict::check(&results);
-    if compared == 0 && broken.is_empty() {
+    if !broken.is_empty() {
+        bail!("rapid is slower than it may be, twice in a row:\n  {}", broken.join("\n  "));
+    }
+    if *compared == 0 {
         bail!("nothing was compared: --check needs rapid beside another subject");
-    }
-    if !broken.is_empty() {
-        eprintln!("bench: once more, in case it was the machine:\n  {}", broken.join("\n  "));
-        let results = measure(&stage, &options)?;
-        print!("{}", table::render(&results));
-        broken = verdict::check(&results).1;
-    }
-    if !broken.is_empty() {
-        bail!("rapid is slower than it may be:\n  {}", broken.join("\n  "));
     }
     println!("\nall {compared} limits are kept");
     Ok(())
@@ -84,10 +95,17 @@ fn measure(stage: &Stage, options: &Options) -> Result<Results> {
     let mut results = Results::new(&options.subjects, options.rounds);
     let mut progress = Progress::new(options.steps());
     for round in 0..options.rounds {
-        for scenario in options.scenarios.iter().filter(|one| round == 0 || !one.once) {
-            // Each goes first now and then: what comes first finds the machine in another state.
+        let scenarios = options.scenarios.iter().filter(|one| round == 0 || !one.once);
+        for (place, scenario) in scenarios.enumerate() {
+            // Each goes first now and then, and after each of the others: what came before leaves
+            // the machine in another state.
             let mut subjects = options.subjects.clone();
-            subjects.rotate_left(round % options.subjects.len().max(1));
+            let turn = round + place;
+            let count = subjects.len().max(1);
+            subjects.rotate_left(turn % count);
+            if turn / count % 2 == 1 {
+                subjects.reverse();
+            }
             for subject in subjects {
                 progress.step(round, options.rounds, scenario.name, subject.name());
                 let outcome = (scenario.run)(stage, subject).with_context(|| {

@@ -18,7 +18,8 @@ const DENY: Tool = Tool {
 };
 
 /// What of `cargo xtask bench` says most in the shortest time.
-const BENCH: [&str; 5] = ["--check", "--only", "warm", "--only", "one-core"];
+const BENCH: [&str; 7] =
+    ["--check", "--only", "warm", "--only", "one-core", "--only", "one-core-extension"];
 
 /// Runs every check in order and stops at the first that fails.
 ///

@@ -6,6 +6,7 @@
 mod archive;
 mod build;
 mod check;
+mod notices;
 mod options;
 mod proof;
 mod sbom;
@@ -49,6 +50,9 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
     let options = Options::parse(args)?;
     let targets = possible(root, &options)?;
     let date = date(root)?;
+    if let Some(changes) = changes(root) {
+        println!("==> not what any commit has: {changes} files differ from the last one");
+    }
     let dist = root.join("target/dist");
     remove_older(&dist)?;
     let mut files = Vec::new();
@@ -106,7 +110,7 @@ fn release(root: &Path, target: &'static Target, date: u64, verify: bool) -> Res
         compare(&path, copy.path(), target, date)?;
     }
     let name = name(target);
-    let packed = archive::pack(&name, &entries(root, binary)?, date)?;
+    let packed = archive::pack(&name, &entries(root, target, binary)?, date)?;
     let files = vec![format!("{name}.tar.gz"), format!("{name}.cdx.json")];
     write(&dist.join(&files[0]), &packed)?;
     write(&dist.join(&files[1]), &sbom::list(root, target, date)?)?;
@@ -137,7 +141,7 @@ fn compare(first: &Path, copy: &Path, target: &'static Target, date: u64) -> Res
 }
 
 /// What is in the archive.
-fn entries(root: &Path, binary: Vec<u8>) -> Result<Vec<Entry>> {
+fn entries(root: &Path, target: &Target, binary: Vec<u8>) -> Result<Vec<Entry>> {
     let mut entries = vec![
         Entry { path: "rapid".to_owned(), content: Content::Program(binary) },
         // Called so, it has the emulator's manners.
@@ -147,6 +151,8 @@ fn entries(root: &Path, binary: Vec<u8>) -> Result<Vec<Entry>> {
         let text = fs::read(root.join(document)).with_context(|| format!("reading {document}"))?;
         entries.push(Entry { path: document.to_owned(), content: Content::File(text) });
     }
+    let notices = Content::File(notices::text(root, target)?);
+    entries.push(Entry { path: "THIRD-PARTY-LICENSES".to_owned(), content: notices });
     for (shell, file) in COMPLETIONS {
         let script = completions(root, shell)?;
         let path = format!("completions/{file}");
@@ -184,6 +190,15 @@ fn date(root: &Path) -> Result<u64> {
     let output = git.output().context("running git")?;
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().context("`git log` names no date: set SOURCE_DATE_EPOCH")
+}
+
+/// How many files are not as the last commit has them, if git can say and there are any.
+fn changes(root: &Path) -> Option<usize> {
+    let mut git = Command::new("git");
+    git.args(["-c", "safe.directory=*", "status", "--porcelain"]).current_dir(root);
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    let changes = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    Some(changes.count()).filter(|count| *count > 0)
 }
 
 /// Removes what an earlier run has left, so that what lies there belongs together.

@@ -6,7 +6,7 @@ mod paced;
 mod seldom;
 mod serve;
 
-pub use hyper::service::service_fn;
+pub use hyper::service::{Service, service_fn};
 
 pub use body::{BodyError, collect, collect_with_trailers};
 pub use serve::{Limits, serve};

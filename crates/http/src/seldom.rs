@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+use atomic_waker::AtomicWaker;
 
 /// Polls a future only when that was woken itself, not whenever its task is.
 ///
@@ -20,13 +22,13 @@ pub(crate) struct Seldom<F> {
 struct Bell {
     rang: AtomicBool,
     /// Whom to wake.
-    task: Mutex<Option<Waker>>,
+    task: AtomicWaker,
 }
 
 impl<F> Seldom<F> {
     pub(crate) fn new(future: F) -> Self {
         // It has to be asked once before it can ring.
-        let bell = Arc::new(Bell { rang: AtomicBool::new(true), task: Mutex::new(None) });
+        let bell = Arc::new(Bell { rang: AtomicBool::new(true), task: AtomicWaker::new() });
         Self { future: Box::pin(future), waker: Arc::clone(&bell).into(), bell }
     }
 }
@@ -36,21 +38,12 @@ impl<F: Future> Future for Seldom<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // First who is to be woken, then the look: a ring in between wakes.
-        self.bell.wake_for(context.waker());
+        self.bell.task.register(context.waker());
         if !self.bell.rang.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
         let Self { future, waker, .. } = &mut *self;
         future.as_mut().poll(&mut Context::from_waker(waker))
-    }
-}
-
-impl Bell {
-    fn wake_for(&self, waker: &Waker) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
-            *task = Some(waker.clone());
-        }
     }
 }
 
@@ -61,10 +54,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rang.store(true, Ordering::Release);
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.wake();
-        }
+        self.task.wake();
     }
 }
 

@@ -104,7 +104,7 @@ impl Connection {
         };
         let (body, end) = match head.framing {
             Framing::Length(length) => {
-                let end = head.end + length;
+                let end = head.end.checked_add(length).ok_or(io::ErrorKind::InvalidData)?;
                 self.read_until(end)?;
                 (head.end..end, end)
             }
@@ -151,7 +151,8 @@ impl Connection {
             if size == 0 {
                 break;
             }
-            self.read_until(at + size + 2)?;
+            let end = at.checked_add(size).and_then(|end| end.checked_add(2));
+            self.read_until(end.ok_or(io::ErrorKind::InvalidData)?)?;
             if body.is_empty() {
                 body = at..at + size;
             } else {

@@ -1,7 +1,8 @@
 //! Invokes over and over, and says how long each took.
 //!
 //! Every connection has a thread that blocks in its calls: two system calls a request. One loop
-//! over all connections would need a third, to wait, and was no faster when it was tried with four connections.
+//! over all connections would need a third, to wait, and was no faster when it was tried with
+//! four connections.
 
 use std::fmt::Write as _;
 use std::io;

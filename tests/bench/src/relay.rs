@@ -51,11 +51,11 @@ pub struct Relay {
 }
 
 /// The extension, if there is one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Extension {
     None,
     /// It has registered, or has not come back from the last event.
-    Busy,
+    Busy(usize),
     Parked(usize),
 }
 
@@ -145,7 +145,7 @@ impl Relay {
         if !peer.is_runtime {
             self.waiting.push_back((place, message));
         } else if peer.connection.starts_with(&message, "POST /2020-01-01/extension/register ") {
-            self.extension = Extension::Busy;
+            self.extension = Extension::Busy(place);
             return peer.connection.send(REGISTERED, REGISTERED_BODY);
         } else if peer.connection.starts_with(&message, "GET /2020-01-01/extension/event/next ") {
             self.extension = Extension::Parked(place);
@@ -162,7 +162,7 @@ impl Relay {
         let Some(runtime) = self.parked else { return Ok(()) };
         let extension = match self.extension {
             Extension::None => None,
-            Extension::Busy => return Ok(()),
+            Extension::Busy(_) => return Ok(()),
             Extension::Parked(place) => Some(place),
         };
         let Some((invoker, message)) = self.waiting.pop_front() else { return Ok(()) };
@@ -181,12 +181,20 @@ impl Relay {
             self.served,
             body.len()
         )?;
-        to.send(&self.head, body)?;
+        if to.send(&self.head, body).is_err() {
+            // It is the runtime that has gone: the request waits for another one.
+            self.waiting.push_front((invoker, message));
+            self.forget(runtime);
+            return Ok(());
+        }
         self.parked = None;
         self.running = Some(invoker);
-        if let Some(to) = extension.and_then(|place| connection(&self.peers, place)) {
-            self.extension = Extension::Busy;
-            to.send(TOLD, TOLD_BODY)?;
+        if let Some(place) = extension {
+            self.extension = Extension::Busy(place);
+            let told = connection(&self.peers, place).map(|to| to.send(TOLD, TOLD_BODY));
+            if told.is_some_and(|told| told.is_err()) {
+                self.forget(place);
+            }
         }
         Ok(())
     }
@@ -221,7 +229,7 @@ impl Relay {
         self.waiting.retain(|(invoker, _)| *invoker != place);
         self.parked = self.parked.filter(|runtime| *runtime != place);
         self.running = self.running.filter(|invoker| *invoker != place);
-        if self.extension == Extension::Parked(place) {
+        if matches!(self.extension, Extension::Busy(of) | Extension::Parked(of) if of == place) {
             self.extension = Extension::None;
         }
     }

@@ -6,9 +6,12 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use rapid_bench::Flags;
 use rapid_bench::load::{self, Plan, Report};
+use rapid_bench::relay::Relay;
+use rapid_bench::{Connection, Flags};
 
 /// A relay with its runtime; it is killed when the test ends, and the runtime ends with it.
 struct Floor {
@@ -58,7 +61,41 @@ fn assert_all_answered(report: &Report, count: usize) {
 }
 
 #[test]
-fn an_extension_is_told_of_every_event_before_the_next_one() {
+fn an_invocation_waits_for_the_extension_of_the_last_one() {
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    let relay = Relay::bind(here, here).unwrap();
+    let (invokers, runtimes) = relay.addresses().unwrap();
+    thread::spawn(|| relay.serve());
+    let mut extension = Connection::connect(runtimes).unwrap();
+    extension.send(b"POST /2020-01-01/extension/register HTTP/1.1\r\n\r\n", b"").unwrap();
+    assert!(extension.receive().unwrap().is_some());
+    let next = b"GET /2020-01-01/extension/event/next HTTP/1.1\r\n\r\n";
+    extension.send(next, b"").unwrap();
+    let mut runtime = Connection::connect(runtimes).unwrap();
+    let mut invoker = Connection::connect(invokers).unwrap();
+    for turn in 0..2 {
+        runtime.send(b"GET /next HTTP/1.1\r\n\r\n", b"").unwrap();
+        invoker.send(b"POST /invocations HTTP/1.1\r\nContent-Length: 2\r\n\r\n", b"{}").unwrap();
+        if turn == 1 {
+            // Nothing may come yet; what came too early would be there within this time.
+            let patience = Some(Duration::from_millis(50));
+            runtime.stream().set_read_timeout(patience).unwrap();
+            assert!(runtime.receive().is_err());
+            runtime.stream().set_read_timeout(None).unwrap();
+            extension.send(next, b"").unwrap();
+        }
+        assert!(runtime.receive().unwrap().is_some());
+        let told = extension.receive().unwrap().unwrap();
+        assert_eq!(extension.body(&told), br#"{"eventType":"INVOKE"}"#);
+        runtime.send(b"POST /response HTTP/1.1\r\nContent-Length: 4\r\n\r\n", b"done").unwrap();
+        assert!(runtime.receive().unwrap().is_some());
+        let answer = invoker.receive().unwrap().unwrap();
+        assert_eq!(invoker.body(&answer), b"done");
+    }
+}
+
+#[test]
+fn the_benchs_runtime_registers_its_extension() {
     let floor = Floor::with(&["--extension"]);
     assert_all_answered(&floor.load("--count 50 --connections 2"), 50);
 }

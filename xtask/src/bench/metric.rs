@@ -33,7 +33,6 @@ pub(crate) enum Bound {
     /// At least so many times as good as the emulator's.
     Emulator(f64),
     AtMost(f64),
-    AtLeast(f64),
 }
 
 impl Unit {
@@ -59,7 +58,6 @@ impl fmt::Display for Bound {
             Self::Floor(times) => write!(f, "≤ {times} × floor"),
             Self::Emulator(times) => write!(f, "≥ {times} × emulator"),
             Self::AtMost(value) => write!(f, "≤ {value}"),
-            Self::AtLeast(value) => write!(f, "≥ {value}"),
         }
     }
 }
@@ -86,7 +84,7 @@ pub(crate) const METRICS: &[Metric] = &[
         .limit(Bound::Emulator(0.7)),
     Metric::new("warm_p50", "warm, p50", Unit::Micros)
         .goal(Bound::Floor(1.5))
-        .limit(Bound::Floor(4.0)),
+        .limit(Bound::Floor(3.0)),
     Metric::new("warm_p99", "warm, p99", Unit::Micros).goal(Bound::Floor(2.5)),
     Metric::new("warm_rate", "warm, throughput", Unit::PerSecond)
         .goal(Bound::Emulator(2.5))
@@ -99,7 +97,9 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric::new("extension_p99", "one extension, p99", Unit::Micros),
     Metric::new("extension_rate", "one extension, throughput", Unit::PerSecond)
         .limit(Bound::Emulator(1.0)),
-    Metric::new("1mib_p50", "1 MiB echo, p50", Unit::Millis),
+    Metric::new("1mib_p50", "1 MiB echo, p50", Unit::Millis)
+        .goal(Bound::Floor(1.5))
+        .limit(Bound::Floor(4.0)),
     Metric::new("5.9mib_p50", "5.9 MiB echo, p50", Unit::Millis)
         .goal(Bound::Floor(1.35))
         .limit(Bound::Floor(4.0)),
@@ -107,14 +107,15 @@ pub(crate) const METRICS: &[Metric] = &[
         .goal(Bound::AtMost(20.0))
         .limit(Bound::Emulator(1.0)),
     Metric::new("four_rate", "four connections, throughput", Unit::PerSecond)
-        .goal(Bound::AtLeast(15_000.0))
-        .limit(Bound::Floor(6.0)),
+        .goal(Bound::Floor(1.6))
+        .limit(Bound::Floor(4.0)),
     Metric::new("four_p50", "four connections, p50", Unit::Micros),
     Metric::new("four_p99", "four connections, p99", Unit::Micros),
-    Metric::new("one_core_p50", "one core, p50", Unit::Micros).limit(Bound::Floor(5.0)),
+    Metric::new("one_core_p50", "one core, p50", Unit::Micros).limit(Bound::Floor(3.5)),
     Metric::new("one_core_p99", "one core, p99", Unit::Micros),
     Metric::new("one_core_rate", "one core, throughput", Unit::PerSecond),
-    Metric::new("one_core_extension_p50", "one core, one extension, p50", Unit::Micros),
+    Metric::new("one_core_extension_p50", "one core, one extension, p50", Unit::Micros)
+        .limit(Bound::Floor(3.5)),
     Metric::new(EXTENSION_COST.key, "one core, what an extension adds", Unit::Micros)
         .goal(Bound::AtMost(9.0)),
     Metric::new("size", "size of the binary", Unit::Mebibytes).goal(Bound::AtMost(6.0)),

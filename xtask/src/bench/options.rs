@@ -15,7 +15,7 @@ const QUICK_ROUNDS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) rounds: usize,
-    /// A fifth of the requests, where the number is not what is measured.
+    /// Fewer requests, where the number is not what is measured.
     pub(crate) quick: bool,
     /// Whether the exit status is to say if the limits are kept.
     pub(crate) check: bool,
@@ -48,8 +48,16 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--check" => (options.quick, options.check) = (true, true),
                 "--rounds" => options.rounds = rounds(value()?)?,
-                "--only" => options.scenarios.push(scenario(value()?)?),
-                "--subject" => options.subjects.push(subject(value()?)?),
+                "--only" => {
+                    let one = scenario(value()?)?;
+                    options.scenarios.retain(|other| other.name != one.name);
+                    options.scenarios.push(one);
+                }
+                "--subject" => {
+                    let one = subject(value()?)?;
+                    options.subjects.retain(|other| *other != one);
+                    options.subjects.push(one);
+                }
                 "--rapid" => options.rapid = Some(value()?.into()),
                 "--json" => options.json = Some(value()?.into()),
                 _ => bail!("`{arg}` is not expected\n\n{}", usage()),
@@ -109,7 +117,8 @@ Usage: cargo xtask bench [OPTIONS]
   --subject NAME       only rapid, emulator or floor; may be repeated
   --rapid FILE         measure this binary as rapid, an earlier build for instance
   --json FILE          write every figure of every round to a file as well
-  --check              for CI: quick, and fails when rapid is much slower than it should be
+  --check              for CI: quick, and fails when rapid loses an invoke, or is much slower
+                       than it should be twice in a row
 
 Scenarios:
 {scenarios}"

@@ -14,7 +14,7 @@ use crate::{cargo, peers};
 /// The programs, and what they are given.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    /// An empty directory, where everything runs.
+    /// A directory of its own, where everything runs and leaves its output.
     pub(crate) dir: PathBuf,
     pub(crate) quick: bool,
     rapid: PathBuf,

@@ -74,7 +74,7 @@ fn cell(results: &Results, metric: &Metric, subject: Subject) -> String {
 fn wish(metric: &Metric, goal: Bound) -> String {
     match goal {
         Bound::Floor(_) | Bound::Emulator(_) => goal.to_string(),
-        Bound::AtMost(_) | Bound::AtLeast(_) => format!("{goal} {}", metric.unit.name()),
+        Bound::AtMost(_) => format!("{goal} {}", metric.unit.name()),
     }
 }
 

@@ -60,7 +60,7 @@ impl Build<'_> {
 /// # Errors
 /// When nothing says where that is.
 pub(crate) fn cargo_home() -> Result<PathBuf> {
-    let own = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let own = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let usual = || env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
     own.or_else(usual).context("neither CARGO_HOME nor HOME is set")
 }

@@ -48,7 +48,10 @@ pub(crate) fn run(build: &Build<'_>, binary: &Path) -> Result<Proof> {
     for name in ["dev", "proc"] {
         fs::create_dir(root.join(name)).context("filling the empty root")?;
     }
-    let tried = output(root, PREPARE)?;
+    let tried = match output(root, PREPARE) {
+        Ok(tried) => tried,
+        Err(error) => return Ok(Proof::Untried(format!("{error:#}"))),
+    };
     if !tried.status.success() {
         let reason = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
         return Ok(Proof::Untried(format!("this machine denies namespaces ({reason})")));

@@ -87,7 +87,7 @@ impl Sandbox {
     pub(super) fn start_invoke(&mut self, now: Mono, out: &mut Out) {
         self.phase = Phase::Invoking;
         self.announce(out);
-        // All in one step, and the runtime's event first: it is the one that the invoker waits for.
+        // All in one step, and the runtime first: it is the one that the invoker waits for.
         self.hand_over(now, out);
         self.tell_extensions(out);
     }
