@@ -318,28 +318,6 @@ fn a_report_is_taken_whatever_its_body_and_the_first_of_several_counts() {
 // --- The rest ----------------------------------------------------------------------------------
 
 #[test]
-fn subscriptions_are_turned_down_to_everybody_whatever_they_say() {
-    let (rapid, _extensions) = with_agent();
-    let rows = [("/2020-08-15/logs", "Logs"), ("/2022-07-01/telemetry", "Telemetry")];
-    for (path, name) in rows {
-        let body = format!(
-            "{{\"errorMessage\":\"{name} API is not supported\",\
-             \"errorType\":\"{name}.NotSupported\"}}\n"
-        );
-        for request in
-            [Request::new("PUT", path), Agent::with_id("x").signed(Request::new("PUT", path))]
-        {
-            expect_json(&rapid.call(&request), 202, &body);
-        }
-        let reply = rapid.call(&Request::post(path, "{}"));
-        assert_eq!(
-            (reply.status, reply.header("Allow"), reply.text().as_str()),
-            (405, Some("PUT"), "")
-        );
-    }
-}
-
-#[test]
 fn other_methods_are_not_allowed_and_other_paths_not_there() {
     let (rapid, _extensions) = with_agent();
     let rows = [

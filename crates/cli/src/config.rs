@@ -53,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) handler: Option<OsString>,
     /// Absolute; `None`: where the service has them.
     pub(crate) extension_dirs: Option<Vec<PathBuf>>,
+    pub(crate) telemetry: Option<bool>,
     pub(crate) function_name: String,
     pub(crate) function_version: String,
     pub(crate) region: String,
@@ -141,6 +142,11 @@ impl Config {
                 .unwrap_or(3008),
             handler: values.text("handler").map(OsString::from),
             extension_dirs: values.directories("extensions-dir"),
+            telemetry: values.read("telemetry", "on or off", |text| match text {
+                "on" | "true" => Some(true),
+                "off" | "false" => Some(false),
+                _ => None,
+            }),
             function_name: values
                 .text("function-name")
                 .unwrap_or_else(|| "test_function".to_owned()),
@@ -395,6 +401,16 @@ mod tests {
         assert_eq!(own.log_level, LevelFilter::WARN);
         assert!(resolve("aws-lambda-rie x", &[("LOG_LEVEL", "verbose")]).is_err());
         assert!(resolve("rapid x", &[("RAPID_LOG_LEVEL", "verbose")]).is_err());
+    }
+
+    #[test]
+    fn telemetry_is_switched_by_a_word_or_a_boolean_and_left_to_the_persona_otherwise() {
+        let switched = |value| resolve("rapid x", &[("RAPID_TELEMETRY", value)]).unwrap().telemetry;
+        assert_eq!((switched("on"), switched("true")), (Some(true), Some(true)));
+        assert_eq!((switched("off"), switched("false")), (Some(false), Some(false)));
+        assert_eq!(switched(""), None);
+        let error = resolve("rapid --telemetry maybe x", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "--telemetry: 'maybe' is not on or off");
     }
 
     #[test]

@@ -150,6 +150,9 @@ fn builder(
     if let Some(directories) = &config.extension_dirs {
         builder = builder.extension_dirs(directories);
     }
+    if let Some(telemetry) = config.telemetry {
+        builder = builder.telemetry(telemetry);
+    }
     if let Some(account) = &config.account {
         builder = builder.account(account);
     }

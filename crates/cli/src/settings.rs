@@ -162,6 +162,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         serve_only: false,
     },
     Setting {
+        key: "telemetry",
+        env: "RAPID_TELEMETRY",
+        also: &[],
+        alias: None,
+        value: "on|off",
+        is_list: false,
+        default: "on; off with --compat rie",
+        help: "Whether extensions can subscribe to logs and events; if not, they are told that it \
+               is not supported",
+        serve_only: false,
+    },
+    Setting {
         key: "function-name",
         env: "RAPID_FUNCTION_NAME",
         also: &["AWS_LAMBDA_FUNCTION_NAME"],

@@ -38,6 +38,9 @@ use tokio::runtime::{Builder, Runtime};
 
 /// The name of the played extension.
 const EXTENSION: &str = "e";
+/// A tracing header as nearly every invocation has one.
+const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;\
+                     Lineage=1:0399f0f7:0";
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -128,7 +131,7 @@ async fn play(handle: EngineHandle) {
 fn invocation() -> Invoke {
     Invoke {
         id: RequestId::parse("a").unwrap(),
-        trace_id: HeaderValue::from_static("Root=1"),
+        trace_id: HeaderValue::from_static(TRACE),
         tenant_id: None,
         invoked_function_arn: HeaderValue::from_static("arn"),
         cognito_identity: None,

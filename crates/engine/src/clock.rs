@@ -1,7 +1,8 @@
 //! [`Clock`]: the only place where time is read.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use rapid_events::Anchor;
 use rapid_interop::{EpochMillis, Mono};
 use tokio::time::Instant;
 
@@ -35,10 +36,13 @@ impl Clock {
         self.origin + Duration::from_nanos(at.as_nanos())
     }
 
+    /// What this clock and the wall clock show now.
+    pub(crate) fn anchor(&self) -> Anchor {
+        Anchor::new(self.now(), SystemTime::now())
+    }
+
     /// What a wall clock will show at `at`.
     pub(crate) fn epoch(&self, at: Mono) -> EpochMillis {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let then = now + at.since(self.now());
-        EpochMillis(u64::try_from(then.as_millis()).unwrap_or(u64::MAX))
+        self.anchor().epoch(at)
     }
 }

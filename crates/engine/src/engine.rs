@@ -17,13 +17,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rapid_events::EventsApi;
+use http::HeaderValue;
+use rapid_events::{Anchor, EventsApi, InvokeResponseMetrics, TracingCtx};
 use rapid_interop::extension::ExtensionRefusal;
-use rapid_interop::ports::{InvokeAnswer, RuntimeRefusal, UploadOutcome};
+use rapid_interop::ports::{Failure, InvokeAnswer, RuntimeRefusal, UploadOutcome};
 use rapid_interop::process::{LaunchError, Processes};
+use rapid_interop::trace::SpanId;
 use rapid_interop::{
     EpochMillis, ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
-    InvokeErrorTraceData, RuntimeRelease, ShutdownSuccess,
+    InvokeErrorTraceData, Mono, RuntimeRelease, ShutdownSuccess,
 };
 use rapid_lifecycle::{Caller, Effect, Input, Participant, Refusal, Sandbox, Ticket};
 use tokio::sync::{mpsc, watch};
@@ -54,6 +56,8 @@ const LAST_TASKS: Duration = Duration::from_secs(1);
 pub struct Engine<P: Processes, E: EventsApi> {
     sandbox: Sandbox,
     clock: Clock,
+    /// When the step under way happened, or the last one.
+    now: Mono,
     config: EngineConfig,
     processes: Arc<P>,
     reporter: Reporter<E>,
@@ -84,6 +88,8 @@ pub struct Engine<P: Processes, E: EventsApi> {
     closed: watch::Sender<Option<ShutdownSuccess>>,
     health: Arc<HealthCell>,
     extensions_enabled: Arc<AtomicBool>,
+    /// Sampled invocations are segments of their own.
+    segments: bool,
     tasks: TaskTracker,
     finished: Option<ShutdownSuccess>,
 }
@@ -99,21 +105,58 @@ pub(crate) struct Invocation {
     pub(crate) invoke: Arc<Invoke>,
     /// Of the event, in bytes.
     pub(crate) request_size: u64,
+    /// The trace that it belongs to, if that is sampled.
+    pub(crate) tracing: Option<TracingCtx>,
     /// `None` once the invoker was answered.
     pub(crate) reply: Option<InvokeReply>,
     /// When it times out; worked out once, so that everybody is told the same.
     pub(crate) deadline: Option<EpochMillis>,
-    pub(crate) produced_bytes: u64,
+    /// When the runtime was first given the event, and what the wall clock showed then.
+    pub(crate) handed: Option<(Mono, Anchor)>,
+    /// When the runtime last began to answer.
+    pub(crate) begun: Mono,
+    /// How the runtime's answer came in, once it has.
+    pub(crate) response: Option<InvokeResponseMetrics>,
     /// What the invoker was told when it was an error.
-    pub(crate) told: Option<ErrorInvokeResponse>,
+    pub(crate) told: Option<(Failure, ErrorInvokeResponse)>,
     pub(crate) trace: InvokeErrorTraceData,
 }
 
 impl Invocation {
-    /// Forgets the event's bytes: whoever answers has them, and large ones would be held beside the
-    /// response.
+    fn new(invoke: Arc<Invoke>, reply: InvokeReply, segments: bool) -> Self {
+        let header = str::from_utf8(invoke.trace_id.as_bytes()).unwrap_or_default();
+        let mut tracing = TracingCtx::sampled(header);
+        if segments {
+            tracing = tracing.map(|tracing| tracing.below(SpanId::random()));
+        }
+        Self {
+            request_size: invoke.payload.len() as u64,
+            invoke,
+            tracing,
+            reply: Some(reply),
+            deadline: None,
+            handed: None,
+            begun: Mono::default(),
+            response: None,
+            told: None,
+            trace: InvokeErrorTraceData::default(),
+        }
+    }
+
+    /// What the runtime gets: with the tracing header that names the segment, if there is one.
+    fn event(&self) -> Arc<Invoke> {
+        let own = self.tracing.as_ref().filter(|tracing| tracing.span_id.is_some());
+        match own.and_then(|own| HeaderValue::from_str(&own.value).ok()) {
+            None => Arc::clone(&self.invoke),
+            Some(trace_id) => Arc::new(Invoke { trace_id, ..Invoke::clone(&self.invoke) }),
+        }
+    }
+
+    /// Forgets the event's bytes, so that large ones are not held beside the response.
+    ///
+    /// Nobody can be given the event any more once the runtime has begun to answer. Whoever was
+    /// given it and has not written it yet holds it too; then it is kept.
     fn let_go_of_the_event(&mut self) {
-        // An extension that is about to be told holds it too; then it is kept.
         if let Some(invoke) = Arc::get_mut(&mut self.invoke) {
             invoke.payload = Bytes::new();
         }
@@ -148,6 +191,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         let engine = Self {
             sandbox,
             clock,
+            now: Mono::default(),
             reporter: Reporter::new(events, config.function.clone()),
             config,
             processes: Arc::new(processes),
@@ -172,10 +216,25 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             closed,
             health,
             extensions_enabled,
+            segments: false,
             tasks: TaskTracker::new(),
             finished: None,
         };
         (engine, handle)
+    }
+
+    /// Makes every sampled invocation a segment of its own: the runtime's tracing header names it
+    /// as the parent of what the function does, and events tell it.
+    ///
+    /// For whoever records these segments. Without it the function's parent is the invoker's
+    /// segment; a segment that nobody records would tear the trace apart.
+    ///
+    /// # Source
+    /// Lifecycle, "Tracing".
+    #[must_use]
+    pub fn with_segments(mut self) -> Self {
+        self.segments = true;
+        self
     }
 
     /// Runs until the execution environment has ended: after [`EngineHandle::shutdown`], or when
@@ -237,16 +296,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Message::Invoke { reply, .. } if reply.is_closed() => {}
             Message::Invoke { ticket, invoke, reply } => {
                 let id = invoke.id.clone();
-                let invocation = Invocation {
-                    request_size: invoke.payload.len() as u64,
-                    invoke,
-                    reply: Some(reply),
-                    deadline: None,
-                    produced_bytes: 0,
-                    told: None,
-                    trace: InvokeErrorTraceData::default(),
-                };
-                self.invocations.insert(ticket, invocation);
+                self.invocations.insert(ticket, Invocation::new(invoke, reply, self.segments));
                 self.drive(Input::Arrive { ticket, id });
             }
             Message::Next { reply, .. } if reply.is_closed() => {}
@@ -270,6 +320,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 let begun = self.runtime_calls(input).and_then(|()| {
                     let ticket = self.sandbox.reserved().ok_or(RuntimeRefusal::Internal)?;
                     if let Some(invocation) = self.invocations.get_mut(&ticket) {
+                        invocation.begun = self.now;
                         invocation.let_go_of_the_event();
                     }
                     let notices = Some(self.handle_notices_sender.clone());
@@ -308,6 +359,10 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                 // A handler that has gone does not want to know.
                 drop(reply.send(self.extension_error(generation, id, report)));
             }
+            Message::ExtensionName { generation, id, reply } => {
+                // A handler that has gone does not want to know.
+                drop(reply.send(self.extension_name(generation, id)));
+            }
         }
     }
 
@@ -340,6 +395,8 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         outcome: UploadOutcome,
     ) -> Result<(), InteropError> {
         let (end, content, trace) = answer::of_upload(outcome);
+        let produced_bytes = content.as_ref().map_or(0, answer::produced_bytes);
+        let runtime_called_response = matches!(content, Some(InvokeAnswer::Response(_)));
         self.upload = content;
         let step = self.runtime_calls(Input::Finish { ticket, generation, end });
         self.upload = None;
@@ -347,6 +404,14 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             && let Some(invocation) = self.invocations.get_mut(&ticket)
         {
             invocation.trace = trace;
+            invocation.response = Some(InvokeResponseMetrics {
+                start_reading_response: invocation.begun,
+                finish_reading_response: self.now,
+                produced_bytes,
+                runtime_called_response,
+                // However the runtime has sent it, it was collected.
+                ..InvokeResponseMetrics::default()
+            });
         }
         step.map_err(|refusal| match refusal {
             RuntimeRefusal::InvalidStateTransition { .. } => InteropError::ResponseSent,
@@ -385,7 +450,8 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
     fn try_drive(&mut self, input: Input) -> Result<(), Refusal> {
         let before = self.sandbox.health();
         let mut effects = std::mem::take(&mut self.effects);
-        let stepped = self.sandbox.step(self.clock.now(), input, &mut effects);
+        self.now = self.clock.now();
+        let stepped = self.sandbox.step(self.now, input, &mut effects);
         let after = self.sandbox.health();
         if before != after {
             tracing::debug!(from = before.as_str(), to = after.as_str(), "the sandbox moved on");
@@ -419,6 +485,6 @@ fn rearm(timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
     }
 }
 
-fn header_text(value: Option<&http::HeaderValue>) -> String {
+fn header_text(value: Option<&HeaderValue>) -> String {
     value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
 }

@@ -239,6 +239,16 @@ impl ExtensionPort for EngineHandle {
         self.request(Message::ExtensionError { generation, id, report, reply }).await?;
         taken.await.map_err(|_| ExtensionRefusal::Internal)?
     }
+
+    async fn extension_name(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+    ) -> Result<Box<str>, ExtensionRefusal> {
+        let (reply, name) = oneshot::channel();
+        self.request(Message::ExtensionName { generation, id, reply }).await?;
+        name.await.map_err(|_| ExtensionRefusal::Internal)?
+    }
 }
 
 /// Tells the engine when a future is dropped while it waits.

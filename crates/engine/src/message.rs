@@ -69,6 +69,12 @@ pub(crate) enum Message {
         report: ExtensionErrorReport,
         reply: oneshot::Sender<Result<(), ExtensionRefusal>>,
     },
+    /// Somebody wants to know the name of an extension.
+    ExtensionName {
+        generation: Generation,
+        id: ExtensionId,
+        reply: oneshot::Sender<Result<Box<str>, ExtensionRefusal>>,
+    },
 }
 
 /// A call of an extension for an event.

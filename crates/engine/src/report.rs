@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rapid_events::{
-    EndData, EventsApi, ExtensionInitData, InitReportData, InitReportMetrics, InitRuntimeDoneData,
-    InitStartData, InvokeRuntimeDoneData, InvokeStartData, ReportData, ReportMetrics,
-    RuntimeDoneInvokeMetrics, Status, TracingCtx,
+    EndData, EventsApi, ExtensionInitData, FaultData, InitReportData, InitReportMetrics,
+    InitRuntimeDoneData, InitStartData, InvokeRuntimeDoneData, InvokeStartData, ReportData,
+    ReportMetrics, RuntimeDoneInvokeMetrics, Span, Status, extension_overhead,
 };
 use rapid_fatal_error::ErrorType;
 use rapid_interop::limits::MAX_EXTENSIONS;
+use rapid_interop::ports::Failure;
 use rapid_interop::process::Process;
 use rapid_interop::time::millis;
 use rapid_interop::{
@@ -34,6 +35,10 @@ pub(crate) struct Scene<'a, P> {
     /// Only worked out when somebody asks.
     pub(crate) extensions: &'a dyn Fn() -> ActiveExtensions,
     pub(crate) release: &'a RuntimeRelease,
+    /// The invocation that holds the sandbox.
+    pub(crate) reserved: Option<Ticket>,
+    /// Now, unless the runtime has answered and has not asked for the next event yet.
+    pub(crate) back: Option<Mono>,
 }
 
 /// Tells whoever wants to know.
@@ -71,7 +76,12 @@ impl<E: EventsApi> Reporter<E> {
         scene: &Scene<'_, impl Process>,
     ) -> Option<Result<InitSuccess, InitFailure>> {
         match milestone {
-            Milestone::InitStart { phase } => self.init_start(phase),
+            Milestone::InitStart { phase } => {
+                if let Some(invocation) = scene.reserved.and_then(|it| invocations.get(&it)) {
+                    self.events.set_current_request_id(&invocation.invoke.id);
+                }
+                self.init_start(phase);
+            }
             Milestone::InitRuntimeDone { phase, status } => {
                 let (status, error_type) = wire(&status);
                 self.events.send_init_runtime_done(&InitRuntimeDoneData {
@@ -107,18 +117,19 @@ impl<E: EventsApi> Reporter<E> {
             }
             Milestone::Start { ticket } => {
                 if let Some(invocation) = invocations.get(&ticket) {
+                    self.events.set_current_request_id(&invocation.invoke.id);
                     self.events.send_invoke_start(&InvokeStartData {
                         request_id: invocation.invoke.id.clone(),
                         version: self.version.clone(),
                         function_arn: self.arn.clone(),
                         tenant_id: invocation.invoke.tenant_id.clone(),
-                        tracing: trace(invocation),
+                        tracing: invocation.tracing.clone(),
                     });
                 }
             }
             Milestone::RuntimeDone { ticket, status, duration } => {
                 if let Some(invocation) = invocations.get(&ticket) {
-                    self.runtime_done(invocation, &status, duration);
+                    self.runtime_done(invocation, &status, duration, scene);
                 }
             }
             Milestone::End { ticket, status, duration, init, ready, overhead, reset } => {
@@ -188,28 +199,54 @@ impl<E: EventsApi> Reporter<E> {
         result
     }
 
-    fn runtime_done(&self, invocation: &Invocation, status: &EndStatus, duration: Duration) {
+    fn runtime_done(
+        &self,
+        invocation: &Invocation,
+        status: &EndStatus,
+        duration: Duration,
+        scene: &Scene<'_, impl Process>,
+    ) {
+        // A function's own lines come before the platform's.
+        scene.participants.runtime.iter().for_each(Process::drain_output);
         let (status, error_type) = wire(status);
+        let response = invocation.response.as_ref();
+        let spans = invocation.handed.map(|(started, anchor)| {
+            self.events.runtime_done_spans(anchor, Some(started), response, scene.back)
+        });
         self.events.send_invoke_runtime_done(&InvokeRuntimeDoneData {
             request_id: invocation.invoke.id.clone(),
             status,
             error_type,
             metrics: Some(RuntimeDoneInvokeMetrics {
                 duration,
-                produced_bytes: invocation.produced_bytes,
+                produced_bytes: response.map_or(0, |response| response.produced_bytes),
             }),
-            spans: Vec::new(),
+            spans: spans.unwrap_or_default(),
             tenant_id: invocation.invoke.tenant_id.clone(),
-            tracing: trace(invocation),
-            internal_metrics: None,
+            tracing: invocation.tracing.clone(),
+            internal_metrics: invocation.response,
         });
     }
 
     fn end(&self, invocation: &Invocation, end: End, scene: &Scene<'_, impl Process>) {
-        // A function's own lines come before the platform's.
-        scene.participants.drain_output();
+        // Otherwise the runtime alone has written, and was done in the same step.
+        if end.reset || end.overhead.is_some() {
+            scene.participants.drain_output();
+        }
         let request_id = invocation.invoke.id.clone();
         let (status, error_type) = wire(&end.status);
+        let overhead = overhead(invocation, &end);
+        if let Some(span) = &overhead {
+            self.events.send_report_span(span);
+        }
+        if end.reset && status != Status::Success {
+            self.events.send_fault(&FaultData {
+                request_id: request_id.clone(),
+                status: Some(status),
+                error_type: error_type.clone(),
+                error_message: fault_message(invocation, &end.status).into(),
+            });
+        }
         self.events.send_end(&EndData { request_id: request_id.clone() });
         self.events.send_report(&ReportData {
             request_id,
@@ -224,9 +261,9 @@ impl<E: EventsApi> Reporter<E> {
                 restore_duration: None,
                 billed_restore_duration_ms: None,
             },
-            spans: Vec::new(),
+            spans: overhead.into_iter().collect(),
             tenant_id: invocation.invoke.tenant_id.clone(),
-            tracing: trace(invocation),
+            tracing: invocation.tracing.clone(),
         });
         if tracing::enabled!(tracing::Level::DEBUG) {
             done(invocation, &end, (scene.extensions)(), scene.release);
@@ -299,9 +336,20 @@ fn known(text: &str) -> Option<Arc<str>> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// The trace that an invocation belongs to, if it is sampled.
-fn trace(invocation: &Invocation) -> Option<TracingCtx> {
-    invocation.invoke.trace_id.to_str().ok().and_then(TracingCtx::sampled)
+/// What extensions took of an invocation whose runtime was ready.
+fn overhead(invocation: &Invocation, end: &End) -> Option<Span> {
+    let ((overhead, (ready, _)), (_, anchor)) =
+        end.overhead.zip(end.ready).zip(invocation.handed)?;
+    Some(extension_overhead(anchor, ready, ready + overhead))
+}
+
+/// What went wrong, in words: those that the invoker was told, if the platform told them.
+fn fault_message(invocation: &Invocation, status: &EndStatus) -> String {
+    match &invocation.told {
+        Some((failure, _)) if *failure != Failure::Reported => failure.message(),
+        // It failed when the invoker had the runtime's answer already.
+        Some(_) | None => status.as_str().to_owned(),
+    }
 }
 
 fn wire(status: &EndStatus) -> (Status, Option<ErrorType>) {
@@ -355,7 +403,7 @@ fn done(
             response_metrics: ResponseMetrics::default(),
             invoke_response_mode: invoke.response_mode,
         };
-        let told = invocation.told.as_ref().map(|told| &told.function_error.error_type);
+        let told = invocation.told.as_ref().map(|(_, told)| &told.function_error.error_type);
         tracing::debug!(
             request.id = %success.id,
             ?told,
@@ -365,7 +413,8 @@ fn done(
         );
     } else {
         let error_type = end.status.error_type().cloned().unwrap_or(ErrorType::SandboxTimedout);
-        let default_error_response = invocation.told.clone().unwrap_or_else(|| {
+        let told = invocation.told.as_ref().map(|(_, error)| error.clone());
+        let default_error_response = told.unwrap_or_else(|| {
             ErrorInvokeResponse::formatted(
                 error_type.clone(),
                 &end.status.as_str(),

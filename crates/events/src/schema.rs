@@ -1,5 +1,6 @@
 //! [`Category`], [`Schema`], [`Api`]: what subscribers choose from.
 
+pub use rapid_interop::TelemetryApi as Api;
 use serde::{Deserialize, Serialize};
 
 /// Whose records a subscriber wants.
@@ -95,26 +96,6 @@ impl Schema {
             Self::Telemetry20220701 | Self::Telemetry20221213 | Self::Telemetry20250129 => {
                 Api::Telemetry
             }
-        }
-    }
-}
-
-/// The two APIs through which extensions subscribe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Api {
-    /// The Telemetry API.
-    Telemetry,
-    /// The Logs API before it.
-    Logs,
-}
-
-impl Api {
-    /// The name, as error types and log lines begin with it: `Telemetry`, `Logs`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Telemetry => "Telemetry",
-            Self::Logs => "Logs",
         }
     }
 }

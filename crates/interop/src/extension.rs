@@ -57,6 +57,17 @@ pub trait ExtensionPort: Clone + Send + Sync + 'static {
         id: ExtensionId,
         report: ExtensionErrorReport,
     ) -> impl Future<Output = Result<(), ExtensionRefusal>> + Send;
+
+    /// The name under which an extension has registered: what its subscriptions to logs and
+    /// telemetry belong to.
+    ///
+    /// # Errors
+    /// [`ExtensionRefusal::Unknown`], and [`ExtensionRefusal::Internal`].
+    fn extension_name(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+    ) -> impl Future<Output = Result<Box<str>, ExtensionRefusal>> + Send;
 }
 
 /// The id of an extension in one generation: what `Lambda-Extension-Identifier` carries.
@@ -180,7 +191,7 @@ pub struct Registered {
 pub enum ExtensionEvent {
     /// An invocation begins.
     Invoke {
-        /// The invocation.
+        /// The invocation. Its payload is not for extensions, and may be gone already.
         invoke: Arc<Invoke>,
         /// When it times out.
         deadline: EpochMillis,
@@ -201,6 +212,26 @@ pub struct NextExtensionEvent<R> {
     pub event: ExtensionEvent,
     /// To be settled once the event is on its way to the extension.
     pub receipt: R,
+}
+
+/// The two APIs through which extensions subscribe to logs and platform events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TelemetryApi {
+    /// The Telemetry API.
+    Telemetry,
+    /// The Logs API before it.
+    Logs,
+}
+
+impl TelemetryApi {
+    /// The name, as error types and log lines begin with it: `Telemetry`, `Logs`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Telemetry => "Telemetry",
+            Self::Logs => "Logs",
+        }
+    }
 }
 
 /// When an extension found out that it cannot go on.

@@ -14,10 +14,11 @@ pub mod ports;
 pub mod process;
 pub mod release;
 pub mod time;
+pub mod trace;
 
 pub use done::{Done, DoneFail, DoneMetadata, DoneMetadataMetricsDimensions};
 pub use error::{ErrorInvokeResponse, ErrorResponseTooLarge, FunctionError, InteropError};
-pub use extension::{ExtensionId, ExtensionKind};
+pub use extension::{ExtensionId, ExtensionKind, TelemetryApi};
 pub use id::{Generation, RequestId, TenantId};
 pub use invoke::{
     CognitoIdentity, Invoke, InvokeErrorTraceData, InvokeResponseHeaders, StreamableInvokeResponse,

@@ -2,18 +2,20 @@
 //!
 //! A port is a generic trait: the HTTP crates are written against it, the engine implements it,
 //! and an emulator may bring an implementation of its own. Futures are returned as
-//! `impl Future + Send`; nothing is boxed.
+//! `impl Future + Send`; nothing is boxed. [`TelemetryPort`] alone is made for `dyn`: it may be left
+//! out, and no invocation calls it.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
 use rapid_fatal_error::ErrorType;
 
 use crate::error::{ErrorInvokeResponse, InteropError};
-use crate::extension::ExtensionErrorKind;
+use crate::extension::{ExtensionErrorKind, TelemetryApi};
 use crate::id::Generation;
 use crate::invoke::{Invoke, InvokeErrorTraceData, StreamableInvokeResponse};
 use crate::process::{LaunchError, Termination};
@@ -360,4 +362,32 @@ pub enum RuntimeRefusal {
     /// The engine has ended.
     #[error("Internal Server Error")]
     Internal,
+}
+
+/// The longest body of a request to subscribe, in bytes.
+///
+/// # Source
+/// Telemetry API, "Endpoints".
+pub const MAX_SUBSCRIBE_REQUEST_SIZE: usize = 1024 * 1024;
+
+/// Who takes subscriptions to logs and platform events: what the Telemetry API and the Logs API call.
+///
+/// # Source
+/// Telemetry API, "Endpoints"; Extensions API, "Enabled handler".
+pub trait TelemetryPort: Send + Sync + 'static {
+    /// Answers a request that the extension called `name` has sent to `api`; `None` stands for a
+    /// body that was longer than [`MAX_SUBSCRIBE_REQUEST_SIZE`]. Must not wait.
+    fn subscribe(&self, api: TelemetryApi, name: &str, body: Option<&[u8]>) -> TelemetryAnswer;
+
+    /// Counts a request that was answered with this status before it got here.
+    fn count_refusal(&self, status: StatusCode);
+}
+
+/// The answer to a request to subscribe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryAnswer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body, which is JSON, also of a refusal: `application/json`.
+    pub body: Bytes,
 }

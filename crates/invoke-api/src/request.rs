@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::function::{FunctionName, NAME_PATTERN, QUALIFIER_PATTERN, Qualified, is_qualifier};
 use crate::persona::Persona;
-use crate::trace::new_trace_id;
+use crate::trace::trace_id;
 use crate::wire::{self, ApiError};
 
 /// What the headers of an invocation say.
@@ -71,10 +71,9 @@ pub(crate) fn request_id(headers: &HeaderMap, persona: Persona) -> Option<Reques
 }
 
 pub(crate) fn headers(headers: &HeaderMap, persona: Persona) -> Result<InvokeHeaders, ApiError> {
-    let trace_id = headers.get(wire::TRACE_ID).filter(|value| !value.is_empty()).cloned();
     Ok(InvokeHeaders {
         dry_run: dry_run(headers, persona)?,
-        trace_id: trace_id.unwrap_or_else(new_trace_id),
+        trace_id: trace_id(headers),
         client_context: client_context(headers, persona)?,
         cognito_identity: cognito_identity(headers)?,
         tenant_id: tenant_id(headers)?,

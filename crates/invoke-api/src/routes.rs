@@ -58,7 +58,8 @@ pub fn router<P: InvokePort>(port: P, persona: Persona, function: FunctionIdenti
 
 /// Answers a request: invocations at once, all others through `router`.
 ///
-/// The router finds its way through maps and boxed futures, which an invocation can do without.
+/// The router finds its way through maps and boxed futures, which an invocation can do without. It
+/// does without its net for panics too: one would end the connection.
 pub(crate) async fn answer<P, B>(
     api: Api<P>,
     router: Router,

@@ -16,6 +16,7 @@ pub(crate) const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("x-amz-cli
 pub(crate) const COGNITO_IDENTITY: HeaderName = HeaderName::from_static("x-amz-cognito-identity");
 pub(crate) const TENANT_ID: HeaderName = HeaderName::from_static("x-amz-tenant-id");
 pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub(crate) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 pub(crate) const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");

@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rapid_engine::{Engine, EngineConfig, ExtensionConfig, FunctionInfo};
-use rapid_events::{EventsApi, LineStyle};
+use rapid_events::EventsApi;
 use rapid_interop::process::ExtensionSources;
 use rapid_interop::{FunctionMetadata, InitType, RuntimeInfo};
 use rapid_invoke_api::{
@@ -18,13 +18,15 @@ use rapid_lifecycle::bootstrap::Bootstrap;
 use rapid_lifecycle::environment::{ApiSettings, Environment, FunctionSettings};
 use rapid_runtime_api::Metadata;
 use rapid_supervisor::{Config, Console, Guard, Reaping, Supervisor};
+use rapid_telemetry::{Rules, Strictness, Telemetry};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::environment;
 use crate::error::RapidError;
-use crate::lines::LineEvents;
+use crate::output::Output;
 use crate::running::{Bound, Parts};
+use crate::{environment, log};
 
 /// Where extensions lie when nothing else was said.
 const EXTENSIONS: &str = "/opt/extensions";
@@ -61,6 +63,7 @@ pub struct Builder {
     invoke_api: Option<SocketAddr>,
     console: Option<Console>,
     events: Option<Arc<dyn EventsApi>>,
+    telemetry: Option<bool>,
     reaping: Reaping,
     guard: Option<Guard>,
     extensions: ExtensionSources,
@@ -97,6 +100,7 @@ impl Default for Builder {
             invoke_api: None,
             console: None,
             events: None,
+            telemetry: None,
             reaping: Reaping::default(),
             guard: None,
             extensions: ExtensionSources {
@@ -252,10 +256,20 @@ impl Builder {
         self
     }
 
-    /// Who receives platform events. Default: they are printed as lines.
+    /// Who receives platform events, beside subscribers. Default: they are printed, as lines or,
+    /// if the function's variables ask for it, as JSON.
     #[must_use]
     pub fn events(mut self, events: impl EventsApi) -> Self {
         self.events = Some(Arc::new(events));
+        self
+    }
+
+    /// Whether extensions can subscribe to logs and events. If not, they are told that this sandbox
+    /// does not support it, with which local ones have always answered. Default: they can; with
+    /// [`Persona::Rie`] they cannot.
+    #[must_use]
+    pub fn telemetry(mut self, on: bool) -> Self {
+        self.telemetry = Some(on);
         self
     }
 
@@ -318,13 +332,16 @@ impl Builder {
             Some(console) => console,
             None => Console::stdout().map_err(RapidError::Output)?,
         };
-        let events = self.events.clone().unwrap_or_else(|| {
-            let style = match self.persona {
-                Persona::Aws => LineStyle::Aws,
-                Persona::Rie => LineStyle::Rie,
-            };
-            Arc::new(LineEvents::new(console.clone(), style))
-        });
+        let env = self.env.take().unwrap_or_else(|| std::env::vars_os().collect());
+        let filter = log::filter(self.persona, &env);
+        self.env = Some(env);
+        let telemetry = self.hub(runtime_address);
+        let named = self.events.take();
+        let events = named.unwrap_or_else(|| log::events(self.persona, console.clone(), filter));
+        let events = match telemetry.clone() {
+            Some(telemetry) => Arc::new((events, telemetry)),
+            None => events,
+        };
         let eager = match self.init {
             Some(init) => init == InitMode::Eager,
             None => self.persona == Persona::Aws,
@@ -332,8 +349,14 @@ impl Builder {
         let persona = self.persona;
         let supervision = Config { reaping: self.reaping, guard: self.guard.take() };
         let config = self.engine_config(cwd, &identity, runtime_address, &metadata.token);
-        let supervisor =
-            Supervisor::new(supervision, console.clone()).map_err(RapidError::Supervisor)?;
+        let output = Output {
+            console: console.clone(),
+            filter,
+            takes_frames: persona == Persona::Aws,
+            telemetry: telemetry.clone(),
+            frames: Mutex::default(),
+        };
+        let supervisor = Supervisor::new(supervision, output).map_err(RapidError::Supervisor)?;
         let (engine, handle) = Engine::new(config, supervisor, events);
         Ok(Bound::new(Parts {
             engine,
@@ -343,9 +366,18 @@ impl Builder {
             identity,
             metadata,
             console,
+            telemetry,
             runtime: (runtime_listener, runtime_address),
             invoke,
         }))
+    }
+
+    /// What extensions subscribe to, if they can.
+    fn hub(&self, runtime_api: SocketAddr) -> Option<Telemetry> {
+        let rules =
+            Rules { strictness: Strictness::Local, runtime_api_port: Some(runtime_api.port()) };
+        let on = self.telemetry.unwrap_or(self.persona == Persona::Aws);
+        on.then(|| Telemetry::new(rules, Handle::current()))
     }
 
     /// Checks everything that becomes part of an ARN.
@@ -406,8 +438,7 @@ impl Builder {
             address: runtime_api.to_string(),
             metadata_token: metadata_token.to_owned(),
         };
-        let own = self.env.unwrap_or_else(|| std::env::vars_os().collect());
-        let env = Environment::new(own, &settings, &api);
+        let env = Environment::new(self.env.unwrap_or_default(), &settings, &api);
         // The emulator knows no account, so that it never tells one.
         let known = self.account.is_some() || self.persona == Persona::Aws;
         let metadata = FunctionMetadata {

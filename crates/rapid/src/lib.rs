@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod clock;
 mod environment;
 mod error;
+mod json_events;
 mod lines;
+mod log;
+mod output;
 mod running;
 
 pub use builder::{Builder, InitMode};

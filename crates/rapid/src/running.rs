@@ -9,11 +9,12 @@ use http::HeaderValue;
 use rapid_engine::{Engine, EngineHandle};
 use rapid_events::EventsApi;
 use rapid_interop::mode::InvokeResponseMode;
-use rapid_interop::ports::{Health, InvokeAnswer, InvokePort, InvokeRefusal};
+use rapid_interop::ports::{Health, InvokeAnswer, InvokePort, InvokeRefusal, TelemetryPort};
 use rapid_interop::{Invoke, RequestId, Shutdown, ShutdownSuccess};
 use rapid_invoke_api::{FunctionIdentity, Persona, new_trace_id};
 use rapid_runtime_api::Metadata;
 use rapid_supervisor::{Console, Supervisor};
+use rapid_telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) identity: FunctionIdentity,
     pub(crate) metadata: Metadata,
     pub(crate) console: Console,
+    pub(crate) telemetry: Option<Telemetry>,
     pub(crate) runtime: (TcpListener, SocketAddr),
     pub(crate) invoke: Option<(TcpListener, SocketAddr)>,
 }
@@ -70,8 +72,19 @@ impl Bound {
     ///
     /// Must be called within a tokio runtime.
     pub async fn start(self) -> Running {
-        let Parts { engine, handle, eager, persona, identity, metadata, console, runtime, invoke } =
-            self.parts;
+        let Parts {
+            engine,
+            handle,
+            eager,
+            persona,
+            identity,
+            metadata,
+            console,
+            telemetry,
+            runtime,
+            invoke,
+        } = self.parts;
+        let telemetry = telemetry.map(|telemetry| Arc::new(telemetry) as Arc<dyn TelemetryPort>);
         let stop_invoke = CancellationToken::new();
         let stop_runtime = CancellationToken::new();
         let mut servers = Vec::with_capacity(2);
@@ -79,6 +92,7 @@ impl Bound {
             runtime.0,
             handle.clone(),
             metadata,
+            telemetry,
             stop_runtime.clone(),
             async { tokio::time::sleep(DRAIN).await },
         )));

@@ -34,18 +34,17 @@ fn place(name: &str) -> (PathBuf, PathBuf) {
     (directory, root.join("switch"))
 }
 
-async fn start(directory: &Path, switch: &Path) -> Running {
+fn builder(directory: &Path, switch: &Path) -> Builder {
     Builder::new()
         .command(["/bin/sh", "-c", RUNTIME])
         .extension_dirs([directory])
         .extensions_switch(switch)
         .init_timeout(Duration::from_secs(1))
         .timeout(Duration::from_secs(10))
-        .bind()
-        .await
-        .unwrap()
-        .start()
-        .await
+}
+
+async fn start(directory: &Path, switch: &Path) -> Running {
+    builder(directory, switch).bind().await.unwrap().start().await
 }
 
 fn is_response(answer: &InvokeAnswer) -> bool {
@@ -93,6 +92,20 @@ async fn where_the_switch_is_no_extension_is_started_and_their_routes_are_not_th
             assert_eq!((status.as_str(), body.as_str()), expected, "{method} {path}");
         }
     }
+    for path in ["/2020-08-15/logs", "/2022-07-01/telemetry"] {
+        let (status, body) = ask(api, "PUT", path).await;
+        assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 404 Not Found", ""), "{path}");
+    }
+    assert!(running.shutdown(Duration::from_secs(2)).await.clean);
+    assert!(!directory.join("agent.started").exists());
+}
+
+#[tokio::test]
+async fn without_telemetry_subscriptions_are_turned_down_where_the_switch_is_as_well() {
+    let (directory, switch) = place("without-telemetry");
+    fs::write(&switch, "").unwrap();
+    let running = builder(&directory, &switch).telemetry(false).bind().await.unwrap().start().await;
+    let api = running.runtime_api_address();
     for (path, name) in [("/2020-08-15/logs", "Logs"), ("/2022-07-01/telemetry", "Telemetry")] {
         let (status, body) = ask(api, "PUT", path).await;
         assert_eq!(status, "HTTP/1.1 202 Accepted");
@@ -103,7 +116,6 @@ async fn where_the_switch_is_no_extension_is_started_and_their_routes_are_not_th
         assert_eq!(body, expected);
     }
     assert!(running.shutdown(Duration::from_secs(2)).await.clean);
-    assert!(!directory.join("agent.started").exists());
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body::Body;
 use rapid_interop::Generation;
 use rapid_interop::extension::ExtensionPort;
-use rapid_interop::ports::RuntimePort;
+use rapid_interop::ports::{RuntimePort, TelemetryPort};
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -30,7 +30,8 @@ pub struct ConnectionGeneration(pub Generation);
 pub(crate) struct Api<P> {
     pub(crate) port: P,
     pub(crate) metadata: Arc<Metadata>,
-    /// That of the connection, where it is known without asking the request.
+    /// The connection's; nothing in the router, which serves all connections: there the request
+    /// carries it.
     pub(crate) generation: Option<Generation>,
 }
 
@@ -45,18 +46,24 @@ impl<P: RuntimePort> Api<P> {
     }
 }
 
-/// The Runtime API and the Extensions API over a port.
+/// The Runtime API and the Extensions API over a port, the Telemetry API and the Logs API over
+/// `telemetry`. Without that, subscriptions are turned down in a way that lets extensions go on.
 ///
 /// # Source
 /// Runtime API, "Server" and "Routes" (R1 to R5 and R9; the restore routes do not exist without
 /// init caching); Extensions API, "Routes".
-pub fn router<P: RuntimePort + ExtensionPort>(port: P, metadata: Metadata) -> Router {
-    all(&Api { port, metadata: Arc::new(metadata), generation: None })
+pub fn router<P: RuntimePort + ExtensionPort>(
+    port: P,
+    metadata: Metadata,
+    telemetry: Option<Arc<dyn TelemetryPort>>,
+) -> Router {
+    all(&Api { port, metadata: Arc::new(metadata), generation: None }, telemetry)
 }
 
 /// Answers a request: the calls of every invocation at once, all others through `router`.
 ///
-/// The router finds its way through maps and boxed futures, which these calls can do without.
+/// The router finds its way through maps and boxed futures, which these calls can do without. They
+/// do without its net for panics too: one would end the connection.
 pub(crate) async fn answer<P, B>(
     api: Api<P>,
     router: Router,
@@ -106,8 +113,11 @@ fn hot<B>(request: &Request<B>) -> Option<Hot> {
     plain.then_some(Hot::Response)
 }
 
-/// Every route.
-pub(crate) fn all<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> Router {
+/// Every route. `telemetry` is no part of [`Api`], which is cloned for every call.
+pub(crate) fn all<P: RuntimePort + ExtensionPort>(
+    api: &Api<P>,
+    telemetry: Option<Arc<dyn TelemetryPort>>,
+) -> Router {
     let mut router = Router::new();
     let routes: [Route<P>; 6] = [
         (&[wire::PING], get(on(MethodFilter::GET, ping))),
@@ -120,7 +130,7 @@ pub(crate) fn all<P: RuntimePort + ExtensionPort>(api: &Api<P>) -> Router {
         (&[wire::INIT_ERROR], post(on(MethodFilter::POST, init_error::init_error::<P>))),
         (&[wire::METADATA], any(metadata::execution_environment::<P>)),
     ];
-    let extension_routes = extension::routes(api);
+    let extension_routes = extension::routes(api, telemetry);
     for (paths, methods) in routes.into_iter().chain(extension_routes) {
         for path in paths {
             // Clients that put paths together from variables may add a slash.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rapid_http::Limits;
 use rapid_interop::extension::ExtensionPort;
-use rapid_interop::ports::RuntimePort;
+use rapid_interop::ports::{RuntimePort, TelemetryPort};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +17,8 @@ use crate::routes::{self, Api};
 /// runtimes and extensions may hold a connection for as long as the function computes.
 const LIMITS: Limits = Limits { head: 2 * 1024 * 1024, head_timeout: None, write_stall: None };
 
-/// Serves the Runtime API and the Extensions API until `stop` is cancelled; connections may then
-/// finish until `cut` resolves.
+/// Serves what [`crate::router`] does until `stop` is cancelled; connections may then finish until
+/// `cut` resolves.
 ///
 /// A connection belongs to the generation in which it was accepted, and is cut when that ends.
 /// `listener` should be bound to loopback: whoever reaches it is taken for the runtime, and may
@@ -30,11 +30,12 @@ pub async fn serve<P: RuntimePort + ExtensionPort>(
     listener: TcpListener,
     port: P,
     metadata: Metadata,
+    telemetry: Option<Arc<dyn TelemetryPort>>,
     stop: CancellationToken,
     cut: impl Future<Output = ()> + Send,
 ) {
     let api = Api { port: port.clone(), metadata: Arc::new(metadata), generation: None };
-    let router = routes::all(&api);
+    let router = routes::all(&api, telemetry);
     rapid_http::serve(listener, LIMITS, stop, cut, move || {
         let generation = port.generation();
         let (api, router) = (api.clone(), router.clone());

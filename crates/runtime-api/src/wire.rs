@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub(crate) const PING: &str = "/2018-06-01/ping";
 pub(crate) const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 pub(crate) const RESPONSE: &str = "/2018-06-01/runtime/invocation/{id}/response";
-/// What is before and behind the id in [`RESPONSE`] and [`ERROR`].
+/// What is before the id in [`RESPONSE`] and [`ERROR`], and behind it in [`RESPONSE`].
 pub(crate) const BEFORE_ID: &str = "/2018-06-01/runtime/invocation/";
 pub(crate) const RESPONSE_AFTER_ID: &str = "/response";
 pub(crate) const ERROR: &str = "/2018-06-01/runtime/invocation/{id}/error";

@@ -9,8 +9,7 @@ use std::process::Command;
 
 use nix::libc::{self, c_char};
 
-use crate::guard;
-use crate::sys;
+use crate::{guard, log_pipe, sys};
 
 /// A program to execute, laid out before the fork, since nothing may be allocated after it.
 #[derive(Debug)]
@@ -79,7 +78,7 @@ pub(crate) struct Announcement {
 }
 
 /// Makes `command` execute `image`, tied to the life of `parent` and without any inherited file
-/// but the standard three.
+/// but the standard three, and `log` if there is one, as number 3.
 ///
 /// The image is executed here rather than by [`Command`] so that the environment keeps its order,
 /// and so that a file in no known format is refused and not handed to a shell.
@@ -88,8 +87,9 @@ pub(crate) fn prepare(
     image: Image,
     parent: i32,
     announcement: Option<Announcement>,
+    log: Option<RawFd>,
 ) {
-    let run = move || Err(execute(&image, parent, announcement));
+    let run = move || Err(execute(&image, parent, announcement, log));
     #[expect(unsafe_code, reason = "the death signal can only be set by the child itself")]
     // SAFETY: `execute` makes system calls on memory laid out before the fork, and nothing else:
     // it takes no lock, allocates nothing and does not unwind.
@@ -103,7 +103,12 @@ const SET_SIZE: usize = 8;
 
 /// Runs in the child; returns only when it could not execute.
 #[expect(unsafe_code, reason = "runs in a forked child, on bare system calls")]
-fn execute(image: &Image, parent: i32, announcement: Option<Announcement>) -> io::Error {
+fn execute(
+    image: &Image,
+    parent: i32,
+    announcement: Option<Announcement>,
+    log: Option<RawFd>,
+) -> io::Error {
     // All zeroes is the default action, in whatever order an architecture has the members.
     let default = [0_u64; 8];
     let null = std::ptr::null::<u64>();
@@ -130,6 +135,14 @@ fn execute(image: &Image, parent: i32, announcement: Option<Announcement>) -> io
             libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), null, SET_SIZE);
         }
         close_on_exec_from(3);
+        if let Some(log) = log {
+            // It may have that number already, and then only loses the mark.
+            if libc::dup2(log, log_pipe::NUMBER) < 0
+                || libc::fcntl(log_pipe::NUMBER, libc::F_SETFD, 0) < 0
+            {
+                return io::Error::last_os_error();
+            }
+        }
         libc::execve(
             image.path.as_ptr(),
             image.args.pointers.as_ptr(),

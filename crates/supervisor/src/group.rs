@@ -31,7 +31,7 @@ pub(crate) struct Group {
     pub(crate) start: u64,
     /// The name of the group at the guard.
     pub(crate) token: u32,
-    /// Standard output and standard error.
+    /// Standard output, standard error and the descriptor for log records, if it has one.
     pub(crate) pipes: Vec<Arc<Pipe>>,
     leader: Mutex<Leader>,
     ended: watch::Sender<Option<Termination>>,

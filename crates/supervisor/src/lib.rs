@@ -9,6 +9,7 @@ mod exec;
 mod group;
 mod guard;
 mod hunt;
+mod log_pipe;
 mod lookup;
 mod memory;
 mod oom;

@@ -1,4 +1,4 @@
-//! What the processes write, passed on in whole lines.
+//! What the processes write, passed on: lines whole, log records as they come.
 
 use std::fmt;
 use std::io;
@@ -22,13 +22,15 @@ const CHUNK: usize = 32 * 1024;
 /// at most 1 MiB.
 const MAX_DRAINED: usize = 1024 * 1024;
 
-/// Which of a process's streams a line came from.
+/// One of the streams of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
+    /// The descriptor to which a runtime writes framed log records.
+    Log,
 }
 
 /// Takes what the processes write.
@@ -45,6 +47,25 @@ pub trait OutputSink: Send + Sync + 'static {
     /// It is called in the middle of other work and must return soon: what is slow belongs into a
     /// queue, and [`OutputSink::room`] says when that is full.
     fn lines(&self, source: &OutputSource, stream: Stream, bytes: &[u8]);
+
+    /// Whether a runtime is given a descriptor for framed log records, [`OutputSink::log`]. Never by
+    /// default: what is written there is not for people.
+    ///
+    /// The descriptor is number 3, `_LAMBDA_TELEMETRY_LOG_FD` says so, and children of the runtime
+    /// inherit both.
+    ///
+    /// # Source
+    /// Telemetry API, "Framed logging: `_LAMBDA_TELEMETRY_LOG_FD`".
+    fn wants_log(&self) -> bool {
+        false
+    }
+
+    /// Takes what a runtime has written to [`Stream::Log`]: the next bytes, cut anywhere. Must
+    /// return as soon as [`OutputSink::lines`].
+    fn log(&self, _source: &OutputSource, _bytes: &[u8]) {}
+
+    /// Nothing more comes from this stream of a process: whoever had it has closed it, or is gone.
+    fn ended(&self, _source: &OutputSource, _stream: Stream) {}
 
     /// Resolves when there is room for more; until then nothing is read, so that the process is
     /// blocked once its pipe is full.
@@ -69,6 +90,18 @@ impl<S: OutputSink> OutputSink for Arc<S> {
         S::lines(self, source, stream, bytes);
     }
 
+    fn wants_log(&self) -> bool {
+        S::wants_log(self)
+    }
+
+    fn log(&self, source: &OutputSource, bytes: &[u8]) {
+        S::log(self, source, bytes);
+    }
+
+    fn ended(&self, source: &OutputSource, stream: Stream) {
+        S::ended(self, source, stream);
+    }
+
     fn room(&self) -> impl Future<Output = ()> + Send {
         S::room(self)
     }
@@ -80,14 +113,28 @@ impl<S: OutputSink> OutputSink for Arc<S> {
 
 /// A sink of any type. The box is made once per read from a pipe, which costs far more.
 pub(crate) trait AnySink: Send + Sync + 'static {
+    /// Lines, or bytes of the log.
     fn take(&self, source: &OutputSource, stream: Stream, bytes: &[u8]);
+    fn end(&self, source: &OutputSource, stream: Stream);
+    fn wants_log(&self) -> bool;
     fn wait<'a>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
     fn takes_more(&self) -> bool;
 }
 
 impl<S: OutputSink> AnySink for S {
     fn take(&self, source: &OutputSource, stream: Stream, bytes: &[u8]) {
-        self.lines(source, stream, bytes);
+        match stream {
+            Stream::Stdout | Stream::Stderr => self.lines(source, stream, bytes),
+            Stream::Log => self.log(source, bytes),
+        }
+    }
+
+    fn end(&self, source: &OutputSource, stream: Stream) {
+        self.ended(source, stream);
+    }
+
+    fn wants_log(&self) -> bool {
+        OutputSink::wants_log(self)
     }
 
     fn wait<'a>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
@@ -212,7 +259,12 @@ impl Pipe {
                 Ok(0) => break,
                 Ok(length) => {
                     let bytes = state.chunk.get(..length).unwrap_or_default();
-                    state.lines.feed(bytes, |lines| self.pass(lines));
+                    match self.stream {
+                        Stream::Stdout | Stream::Stderr => {
+                            state.lines.feed(bytes, |lines| self.pass(lines));
+                        }
+                        Stream::Log => self.pass(bytes),
+                    }
                     return Read::Some(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -228,9 +280,12 @@ impl Pipe {
     }
 
     fn finish(&self, state: &mut State) {
+        if state.fd.take().is_none() {
+            return;
+        }
         state.lines.finish(|lines| self.pass(lines));
-        state.fd = None;
         state.chunk = Box::default();
+        self.sink.end(&self.source, self.stream);
     }
 
     fn pass(&self, lines: &[u8]) {

@@ -3,8 +3,8 @@
 //! A process asks for a signal at its parent's death, and to the kernel the parent is the thread
 //! that forked. So there is one thread for it that lives as long as anything it has launched.
 
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, PipeReader};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::child::Child;
 use crate::exec::{self, Announcement, Image};
 use crate::group::{Group, NewGroup};
+use crate::log_pipe::{self, LogPipe};
 use crate::memory::Peak;
 use crate::output::{Pipe, Stream};
 use crate::registry::own_pid;
@@ -80,13 +81,17 @@ fn launch_one(
 
 /// Starts the process and enters it into the registry.
 fn begin(shared: &Arc<Shared>, launch: &Launch, path: &Path, token: u32) -> io::Result<Arc<Group>> {
-    let mut command = command(shared, launch, path, token)?;
+    let takes_log = launch.source == OutputSource::Runtime && shared.sink.wants_log();
+    let log = takes_log.then(LogPipe::open).transpose()?;
+    let mut command = command(shared, launch, path, token, log.as_ref())?;
     let oom_kills = oom::kills();
     let peak = Peak::new(proc::own_anonymous_memory());
     let launching = shared.registry.launching();
     let mut process = spawn(&mut command)?;
     let pid = i32::try_from(process.id()).map_err(io::Error::other)?;
-    let pipes = streams(shared, &launch.source, &mut process);
+    // The process has its own writing end now; with ours the log would never end.
+    let log = log.map(|log| log.reader);
+    let pipes = streams(shared, &launch.source, &mut process, log);
     let (pipes, error) = match pipes {
         Ok(pipes) => (pipes, None),
         // It runs all the same and has to be ended like any other.
@@ -108,8 +113,18 @@ fn begin(shared: &Arc<Shared>, launch: &Launch, path: &Path, token: u32) -> io::
     Err(error)
 }
 
-fn command(shared: &Shared, launch: &Launch, path: &Path, token: u32) -> io::Result<Command> {
-    let image = Image::new(path.into(), launch.argv.clone(), launch.env.clone())?;
+fn command(
+    shared: &Shared,
+    launch: &Launch,
+    path: &Path,
+    token: u32,
+    log: Option<&LogPipe>,
+) -> io::Result<Command> {
+    let mut env = launch.env.clone();
+    if log.is_some() {
+        log_pipe::tell(&mut env);
+    }
+    let image = Image::new(path.into(), launch.argv.clone(), env)?;
     let line = shared.registry.guard.as_ref().and_then(|guard| guard.line());
     let announcement = line.map(|line| Announcement { line, token });
     let mut command = Command::new(path);
@@ -119,7 +134,8 @@ fn command(shared: &Shared, launch: &Launch, path: &Path, token: u32) -> io::Res
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    exec::prepare(&mut command, image, own_pid(), announcement);
+    let log = log.map(|log| log.writer.as_raw_fd());
+    exec::prepare(&mut command, image, own_pid(), announcement, log);
     Ok(command)
 }
 
@@ -139,6 +155,7 @@ fn streams(
     shared: &Shared,
     source: &OutputSource,
     process: &mut std::process::Child,
+    log: Option<PipeReader>,
 ) -> io::Result<Vec<Arc<Pipe>>> {
     let missing = || io::Error::from_raw_os_error(libc::EBADF);
     let stdout = OwnedFd::from(process.stdout.take().ok_or_else(missing)?);
@@ -146,5 +163,9 @@ fn streams(
     let open = |fd, stream| {
         Pipe::open(&shared.runtime, fd, Arc::clone(&shared.sink), source.clone(), stream)
     };
-    Ok(vec![open(stdout, Stream::Stdout)?, open(stderr, Stream::Stderr)?])
+    let mut pipes = vec![open(stdout, Stream::Stdout)?, open(stderr, Stream::Stderr)?];
+    if let Some(log) = log {
+        pipes.push(open(log.into(), Stream::Log)?);
+    }
+    Ok(pipes)
 }

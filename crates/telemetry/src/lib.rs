@@ -14,6 +14,7 @@ mod error;
 mod history;
 mod mailbox;
 mod platform_events;
+mod port;
 mod queue;
 mod request;
 mod subscriptions;

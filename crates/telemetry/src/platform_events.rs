@@ -18,9 +18,14 @@ impl Telemetry {
     }
 }
 
-/// Every event is published, with the time at which it is told.
+/// Every event is published, with the time at which it is told. Subscriptions are taken from the
+/// start of an initialisation to its report.
+///
+/// # Source
+/// Telemetry API, "When subscriptions close".
 impl EventsApi for Telemetry {
     fn send_init_start(&self, data: &InitStartData) {
+        self.open();
         self.tell(data);
     }
 
@@ -33,6 +38,8 @@ impl EventsApi for Telemetry {
     }
 
     fn send_init_report(&self, data: &InitReportData) {
+        // First: whoever sees the report is not to find subscriptions open.
+        self.close();
         self.tell(data);
     }
 

@@ -75,7 +75,8 @@ impl Telemetry {
     }
 
     /// Takes subscriptions from now on, and keeps what happens for those to come: an
-    /// initialisation begins. To be called before its first event is published.
+    /// initialisation begins. To be called before its first event is published; whoever tells of
+    /// events through [`rapid_events::EventsApi`] has called it by that.
     pub fn open(&self) {
         let mut state = self.lock();
         state.subscriptions.open();
@@ -84,6 +85,7 @@ impl Telemetry {
     }
 
     /// Takes no subscriptions any more, and forgets what has happened: the initialisation is over.
+    /// Called as [`Telemetry::open`] is.
     pub fn close(&self) {
         let mut state = self.lock();
         state.subscriptions.close();
@@ -119,6 +121,16 @@ impl Telemetry {
         name: &str,
         body: &[u8],
     ) -> Result<Subscribed, SubscribeError> {
+        self.answer(api, name, Some(body))
+    }
+
+    /// As [`Telemetry::subscribe`]; `None` stands for a body that was too long to be kept.
+    pub(crate) fn answer(
+        &self,
+        api: Api,
+        name: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Subscribed, SubscribeError> {
         let answer = self.try_subscribe(api, name, body);
         self.lock().count(&answer);
         answer
@@ -128,11 +140,12 @@ impl Telemetry {
         &self,
         api: Api,
         name: &str,
-        body: &[u8],
+        body: Option<&[u8]>,
     ) -> Result<Subscribed, SubscribeError> {
         if !self.lock().subscriptions.is_open() {
             return Err(SubscribeError::Closed(api));
         }
+        let body = body.ok_or(SubscribeError::TooLarge(api))?;
         // Without the lock: others go on publishing while a long body is read.
         let request = SubscribeRequest::parse(api, body, &self.shared.rules)?;
         let mut state = self.lock();

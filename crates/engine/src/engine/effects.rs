@@ -10,7 +10,7 @@ use rapid_interop::{
     ActiveExtensions, ExtensionId, Generation, InteropError, Mono, RequestId, ResetReason,
     RuntimeRelease, ShutdownSuccess,
 };
-use rapid_lifecycle::{Answer, Caller, Effect, Participant, Ticket};
+use rapid_lifecycle::{Answer, Caller, Effect, Participant, Runtime, Ticket};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
@@ -55,6 +55,9 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                     participants: &self.participants,
                     extensions: &|| ActiveExtensions::of(self.sandbox.extension_names()),
                     release: &self.release,
+                    reserved: self.sandbox.reserved(),
+                    // One that has come back waits, or has the next event.
+                    back: (self.sandbox.runtime() != Runtime::ResponseSent).then_some(self.now),
                 };
                 let init = self.reporter.report(milestone, &mut self.invocations, &scene);
                 if let Some(result) = init {
@@ -202,9 +205,10 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             );
             return;
         };
+        let (_, anchor) = *invocation.handed.get_or_insert_with(|| (self.now, self.clock.anchor()));
         let event = NextEvent {
-            invoke: Arc::clone(&invocation.invoke),
-            deadline: *invocation.deadline.get_or_insert_with(|| self.clock.epoch(deadline)),
+            invoke: invocation.event(),
+            deadline: *invocation.deadline.get_or_insert_with(|| anchor.epoch(deadline)),
             receipt: EngineReceipt {
                 notices: Some(self.handle_notices_sender.clone()),
                 ticket,
@@ -240,9 +244,8 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             tracing::error!(%ticket, "there is nothing to answer an invocation with");
             return;
         };
-        invocation.produced_bytes = answer::produced_bytes(&content);
-        if let InvokeAnswer::Failed(_, error) = &content {
-            invocation.told = Some(error.clone());
+        if let InvokeAnswer::Failed(failure, error) = &content {
+            invocation.told = Some((failure.clone(), error.clone()));
         }
         if let Some(reply) = invocation.reply.take() {
             // An invoker that has gone does not want to know; the invocation goes on all the same.

@@ -148,6 +148,17 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         Ok(())
     }
 
+    /// Answered without a step: it is no call of the lifecycle.
+    pub(super) fn extension_name(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+    ) -> Result<Box<str>, ExtensionRefusal> {
+        let name = self.sandbox.extension_name(id);
+        let current = name.filter(|_| generation == self.sandbox.generation());
+        current.map(Into::into).ok_or(ExtensionRefusal::Unknown { id })
+    }
+
     pub(super) fn notify(&mut self, caller: Caller, id: ExtensionId, notice: ExtensionNotice) {
         let generation = self.sandbox.generation();
         let (ticket, event) = match notice {

@@ -267,6 +267,29 @@ async fn ids_of_an_earlier_generation_are_unknown() {
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_name_of_an_extension_is_told_to_its_own_generation_alone() {
+    let world = world_with(&["a"]);
+    let name = |generation, id| world.handle.extension_name(generation, id);
+    let (id, _parked) = warm(&world).await;
+    let old = world.handle.generation();
+    assert_eq!(name(old, id).await.as_deref(), Ok("a"));
+    let stranger = ExtensionId::from_u128(1);
+    assert_eq!(name(old, stranger).await, Err(ExtensionRefusal::Unknown { id: stranger }));
+    world.last_process().exit(Termination::Exited(1));
+    world.handle.ended(old).await;
+    let _answer = world.invoke("one");
+    world.until(|world| world.processes.launched.lock().unwrap().len() == 3).await;
+    let fresh = register(&world, "a", BOTH).await.unwrap().id;
+    let new = world.handle.generation();
+    assert_eq!(name(new, fresh).await.as_deref(), Ok("a"));
+    assert_eq!(name(new, id).await, Err(ExtensionRefusal::Unknown { id }));
+    assert_eq!(name(old, fresh).await, Err(ExtensionRefusal::Unknown { id: fresh }));
+    world.handle.end();
+    world.handle.closed().await;
+    assert_eq!(name(new, fresh).await, Err(ExtensionRefusal::Internal));
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn a_client_that_comes_again_before_its_loss_is_known_is_let_in() {
     let world = world_with(&["a"]);
     let (id, parked) = warm(&world).await;

@@ -1,5 +1,6 @@
 //! Invocations and the runtime's calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +32,34 @@ async fn the_runtime_gets_the_invokers_very_bytes_and_the_invoker_the_runtimes()
     assert_eq!(response.payload.as_ptr(), ANSWER.as_ptr(), "the response was copied");
     let launch = world.last_process().launch;
     assert_eq!((launch.name.as_str(), launch.env.len()), ("runtime-1", 1));
+}
+
+/// The bytes of an event that somebody else looks at too.
+struct Watched(Arc<[u8]>);
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn the_events_bytes_are_let_go_of_once_the_runtime_answers_and_not_before() {
+    let world = World::new(Policy::default());
+    let bytes: Arc<[u8]> = Arc::from(b"{}".as_slice());
+    let mut invoke = invocation("a");
+    invoke.payload = Bytes::from_owner(Watched(Arc::clone(&bytes)));
+    let handle = world.handle.clone();
+    let answered = tokio::spawn(async move { handle.invoke(invoke).await });
+    let event = world.next().await.unwrap();
+    event.receipt.settle();
+    drop(event.invoke);
+    assert_eq!(Arc::strong_count(&bytes), 2, "another caller may have to be given the event");
+    let generation = world.handle.generation();
+    let upload = world.handle.begin_response(generation, "a").await.unwrap();
+    assert_eq!(Arc::strong_count(&bytes), 1, "they are held beside the response");
+    upload.finish(UploadOutcome::Response(response(ANSWER))).await.unwrap();
+    assert_eq!(body(answered.await.unwrap()), ANSWER);
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

@@ -26,6 +26,8 @@ use rapid_lifecycle::Policy;
 use rapid_lifecycle::bootstrap::Bootstrap;
 use tokio::sync::watch;
 
+use crate::heard::Heard;
+
 // --- The played processes ------------------------------------------------------------------------
 
 /// Launches [`FakeProcess`]es and remembers them.
@@ -37,6 +39,8 @@ pub(crate) struct FakeProcesses {
     /// The extensions that lie there.
     pub(crate) files: Arc<Mutex<Vec<&'static str>>>,
     pub(crate) disabled: Arc<Mutex<bool>>,
+    /// Hears what the processes write.
+    pub(crate) heard: Heard,
 }
 
 #[derive(Clone)]
@@ -44,11 +48,18 @@ pub(crate) struct FakeProcess {
     pub(crate) launch: Arc<Launch>,
     end: watch::Sender<Option<Termination>>,
     pub(crate) stops: Arc<Mutex<Vec<StopPlan>>>,
+    /// What nobody has read yet.
+    written: Arc<Mutex<Vec<&'static str>>>,
+    heard: Heard,
 }
 
 impl FakeProcess {
     pub(crate) fn exit(&self, termination: Termination) {
         self.end.send_replace(Some(termination));
+    }
+
+    pub(crate) fn write(&self, line: &'static str) {
+        self.written.lock().unwrap().push(line);
     }
 }
 
@@ -77,6 +88,8 @@ impl Processes for FakeProcesses {
             launch: Arc::new(launch),
             end: watch::channel(None).0,
             stops: Arc::default(),
+            written: Arc::default(),
+            heard: self.heard.clone(),
         };
         self.launched.lock().unwrap().push(process.clone());
         Ok(process)
@@ -99,7 +112,10 @@ impl Process for FakeProcess {
         StopReport { clean: true }
     }
 
-    fn drain_output(&self) {}
+    fn drain_output(&self) {
+        let written = std::mem::take(&mut *self.written.lock().unwrap());
+        written.iter().for_each(|line| self.heard.note(format!("{}: {line}", self.launch.name)));
+    }
 
     fn peak_memory(&self) -> u64 {
         10 * 1024 * 1024 + 1
@@ -130,17 +146,25 @@ impl EventsApi for Told {
 
 // --- The world -----------------------------------------------------------------------------------
 
+pub(crate) type WorldEngine = Engine<FakeProcesses, (Told, Heard)>;
+
 pub(crate) struct World {
     pub(crate) handle: EngineHandle,
     pub(crate) processes: FakeProcesses,
     pub(crate) told: Told,
+    pub(crate) heard: Heard,
     pub(crate) engine: tokio::task::JoinHandle<rapid_interop::ShutdownSuccess>,
 }
 
 impl World {
     pub(crate) fn new(policy: Policy) -> Self {
-        let processes = FakeProcesses::default();
-        let told = Told::default();
+        Self::with(policy, |engine| engine)
+    }
+
+    /// A world whose engine is made ready in some way before it runs.
+    pub(crate) fn with(policy: Policy, prepare: fn(WorldEngine) -> WorldEngine) -> Self {
+        let (told, heard) = (Told::default(), Heard::default());
+        let processes = FakeProcesses { heard: heard.clone(), ..FakeProcesses::default() };
         let config = EngineConfig {
             policy,
             bootstrap: Bootstrap::from_words(vec!["./bootstrap".into()], "/".into()),
@@ -159,8 +183,10 @@ impl World {
                 ..FunctionInfo::default()
             },
         };
-        let (engine, handle) = Engine::new(config, processes.clone(), told.clone());
-        Self { handle, processes, told, engine: tokio::spawn(engine.run()) }
+        let listeners = (told.clone(), heard.clone());
+        let (engine, handle) = Engine::new(config, processes.clone(), listeners);
+        let engine = tokio::spawn(prepare(engine).run());
+        Self { handle, processes, told, heard, engine }
     }
 
     /// Starts an invocation in a task of its own.

@@ -36,6 +36,18 @@ async fn an_invocation_without_a_tracing_header_gets_one() {
 }
 
 #[tokio::test]
+async fn a_traceparent_is_passed_on_as_a_tracing_header() {
+    for persona in BOTH {
+        let port = FakePort::default();
+        let traceparent = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+        let response = send(&port, persona, &with("traceparent", traceparent), "{}").await;
+        let same = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+        assert_eq!(response.headers()["x-amzn-trace-id"], same);
+        assert_eq!(port.invocation().trace_id, same);
+    }
+}
+
+#[tokio::test]
 async fn a_uuid_is_taken_for_the_request_id() {
     for persona in BOTH {
         let port = FakePort::default();

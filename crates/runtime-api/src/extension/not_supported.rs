@@ -1,7 +1,9 @@
-//! Logs and telemetry: subscriptions are turned down, so that an extension goes on without.
+//! Logs and telemetry where there is nothing to subscribe to: subscriptions are turned down, so that
+//! an extension goes on without.
 
 use axum::extract::Request;
 use axum::response::Response;
+use rapid_interop::TelemetryApi;
 
 use super::wire;
 use crate::upload;
@@ -10,14 +12,6 @@ use crate::upload;
 ///
 /// # Source
 /// Extensions API, "Stub".
-pub(super) async fn logs(request: Request) -> Response {
-    upload::refuse(request, wire::no_logs()).await
-}
-
-/// As [`logs`].
-///
-/// # Source
-/// Extensions API, "Stub".
-pub(super) async fn telemetry(request: Request) -> Response {
-    upload::refuse(request, wire::no_telemetry()).await
+pub(super) async fn answer(to: TelemetryApi, request: Request) -> Response {
+    upload::refuse(request, wire::not_supported(to)).await
 }

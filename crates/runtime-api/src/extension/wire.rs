@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
-use rapid_interop::EpochMillis;
 use rapid_interop::extension::{EventType, ExtensionRefusal, Registered};
 use rapid_interop::invoke::Invoke;
 use rapid_interop::message::{FunctionMetadata, ResetReason};
+use rapid_interop::ports::TelemetryAnswer;
+use rapid_interop::{EpochMillis, TelemetryApi};
 use serde::Serialize;
 
 use crate::wire::{error, escape, internal, json};
@@ -168,12 +169,18 @@ pub(super) fn report_refused(refusal: &ExtensionRefusal) -> Response {
     refused(refusal)
 }
 
-pub(super) fn no_logs() -> Response {
-    error(StatusCode::ACCEPTED, "Logs.NotSupported", "Logs API is not supported")
+/// The reply to a subscription where there is nothing to subscribe to.
+pub(super) fn not_supported(api: TelemetryApi) -> Response {
+    let (error_type, message) = match api {
+        TelemetryApi::Telemetry => ("Telemetry.NotSupported", "Telemetry API is not supported"),
+        TelemetryApi::Logs => ("Logs.NotSupported", "Logs API is not supported"),
+    };
+    error(StatusCode::ACCEPTED, error_type, message)
 }
 
-pub(super) fn no_telemetry() -> Response {
-    error(StatusCode::ACCEPTED, "Telemetry.NotSupported", "Telemetry API is not supported")
+/// What subscribing led to.
+pub(super) fn subscribed(answer: TelemetryAnswer) -> Response {
+    json(answer.status, answer.body)
 }
 
 /// Every mistake of an extension is answered with 403.

@@ -23,7 +23,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = serve(listener, port.clone(), metadata(), stop.clone(), async {
+        let telemetry = port.telemetry();
+        let serving = serve(listener, port.clone(), metadata(), telemetry, stop.clone(), async {
             tokio::time::sleep(PATIENCE).await;
         });
         Self { address, stop, served: tokio::spawn(serving) }

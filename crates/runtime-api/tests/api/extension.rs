@@ -7,6 +7,7 @@ mod gate;
 mod not_supported;
 mod register;
 mod sockets;
+mod subscribe;
 
 use rapid_interop::extension::{ExtensionRefusal, StateConflict};
 

@@ -48,7 +48,7 @@ content-type: application/json
 ";
 
 pub(crate) fn api(port: &FakePort) -> Router {
-    router(port.clone(), metadata())
+    router(port.clone(), metadata(), port.telemetry())
 }
 
 pub(crate) fn metadata() -> Metadata {

@@ -1,6 +1,7 @@
 //! A port that does as it is told and writes down what it hears.
 
 mod extension;
+mod telemetry;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,8 @@ use http::HeaderValue;
 use rapid_interop::extension::{ExtensionEvent, ExtensionRefusal};
 use rapid_interop::message::FunctionMetadata;
 use rapid_interop::ports::{
-    NextEvent, Receipt, RuntimeCaller, RuntimePort, RuntimeRefusal, Upload, UploadOutcome,
+    NextEvent, Receipt, RuntimeCaller, RuntimePort, RuntimeRefusal, TelemetryAnswer, Upload,
+    UploadOutcome,
 };
 use rapid_interop::{
     EpochMillis, ErrorInvokeResponse, Generation, InteropError, Invoke, InvokeResponseHeaders,
@@ -47,6 +49,8 @@ pub(crate) struct Script {
     pub(crate) extension_event: Option<ExtensionEvent>,
     /// Every call of an extension is refused with it.
     pub(crate) extension_refusal: Option<ExtensionRefusal>,
+    /// What subscribing leads to; there is nothing to subscribe to without.
+    pub(crate) subscription: Option<TelemetryAnswer>,
 }
 
 impl Default for Script {
@@ -59,6 +63,7 @@ impl Default for Script {
             function: Arc::default(),
             extension_event: None,
             extension_refusal: None,
+            subscription: None,
         }
     }
 }

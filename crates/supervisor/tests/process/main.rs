@@ -11,6 +11,8 @@ mod console;
 #[cfg(test)]
 mod launching;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod output;
 #[cfg(test)]
 mod stopping;

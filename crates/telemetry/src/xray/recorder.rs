@@ -168,6 +168,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::trace_header::SpanId;
 
     const TRACE: &str =
         "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
@@ -253,6 +254,16 @@ mod tests {
             assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
             item["id"] = kind.into();
         }
+    }
+
+    #[test]
+    fn the_segment_is_the_one_that_the_runtime_was_told_of() {
+        let own = SpanId::parse("00000000000000bb").unwrap();
+        let tracing = TracingCtx::sampled(TRACE).map(|tracing| tracing.below(own));
+        let mut recorder = Recorder::default();
+        recorder.invoke_start(&InvokeStartData { tracing, ..start("r-1", TRACE) }, at(0));
+        let place = recorder.report(&report("r-1"), at(1)).unwrap().place;
+        assert_eq!((place.segment, place.parent), (own, SpanId::parse("53995c3f42cd8ad8")));
     }
 
     #[test]

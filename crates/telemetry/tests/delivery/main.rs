@@ -6,6 +6,7 @@ mod hub;
 mod loss;
 mod over_http;
 mod over_tcp;
+mod port;
 mod receiver;
 mod told;
 mod world;

@@ -6,19 +6,29 @@ use rapid_events::{
     Anchor, Api, EventsApi as _, ExtensionInitData, InvokeResponseMetrics, SpanName,
 };
 use rapid_interop::Mono;
-use rapid_telemetry::{Rules, Telemetry};
+use rapid_telemetry::{Rules, SubscribeError, Subscribed, Telemetry};
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 use crate::receiver::Receiver;
-use crate::world::{Patience, http, opened, request, types};
+use crate::world::{Patience, http, opened, request, tcp, types};
 
 fn data<T: DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).unwrap()
 }
 
-fn tell_everything(telemetry: &Telemetry) {
+fn tell_start(telemetry: &Telemetry) {
     telemetry.send_init_start(&data(r#"{"initializationType":"on-demand","phase":"init"}"#));
+}
+
+fn tell_report(telemetry: &Telemetry) {
+    telemetry.send_init_report(&data(
+        r#"{"initializationType":"on-demand","phase":"init","metrics":{"durationMs":1.0}}"#,
+    ));
+}
+
+fn tell_everything(telemetry: &Telemetry) {
+    tell_start(telemetry);
     telemetry.send_init_runtime_done(&data(
         r#"{"initializationType":"on-demand","phase":"init","status":"success"}"#,
     ));
@@ -28,9 +38,7 @@ fn tell_everything(telemetry: &Telemetry) {
         events: Vec::new(),
         error_type: None,
     });
-    telemetry.send_init_report(&data(
-        r#"{"initializationType":"on-demand","phase":"init","metrics":{"durationMs":1.0}}"#,
-    ));
+    tell_report(telemetry);
     telemetry.send_restore_runtime_done(&data(r#"{"status":"success"}"#));
     telemetry.send_invoke_start(&data(r#"{"requestId":"a"}"#));
     telemetry.send_invoke_runtime_done(&data(r#"{"requestId":"a","status":"timeout"}"#));
@@ -43,13 +51,13 @@ fn tell_everything(telemetry: &Telemetry) {
 /// The types of what a subscriber to the platform's events gets, but for its own subscription.
 async fn told(api: Api, schema: &str) -> Vec<String> {
     let telemetry = opened();
-    tell_everything(&telemetry);
     let receiver = Receiver::bind().await;
     let body =
         request(&["platform"], Patience::Short, &http(receiver.port)).replace("2022-12-13", schema);
     telemetry.subscribe(api, "probe.sh", body.as_bytes()).unwrap();
+    tell_everything(&telemetry);
     let events = receiver.serve_one().await.events();
-    let (_subscription, told) = events.split_last().unwrap();
+    let (_subscription, told) = events.split_first().unwrap();
     types(told).into_iter().map(ToOwned::to_owned).collect()
 }
 
@@ -79,6 +87,29 @@ async fn each_api_carries_its_own_events() {
             "platform.report",
         ]
     );
+}
+
+#[tokio::test]
+async fn subscriptions_are_taken_from_the_start_of_an_initialisation_to_its_report() {
+    let telemetry = Telemetry::new(Rules::default(), Handle::current());
+    let receiver = Receiver::bind().await;
+    let body = request(&["platform"], Patience::Short, &tcp(receiver.port));
+    let subscribe = || telemetry.subscribe(Api::Telemetry, "probe.sh", body.as_bytes());
+    let closed = Err(SubscribeError::Closed(Api::Telemetry));
+    assert_eq!(subscribe(), closed);
+    tell_start(&telemetry);
+    assert_eq!(subscribe(), Ok(Subscribed::Newly));
+    tell_report(&telemetry);
+    assert_eq!(subscribe(), closed);
+    tell_start(&telemetry);
+    assert_eq!(subscribe(), Ok(Subscribed::Already));
+    let mut peer = receiver.accept().await;
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.push(peer.event().await);
+    }
+    let (start, subscription) = ("platform.initStart", "platform.telemetrySubscription");
+    assert_eq!(types(&seen), [start, subscription, "platform.initReport", start, subscription]);
 }
 
 #[tokio::test]

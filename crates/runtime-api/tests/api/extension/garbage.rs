@@ -1,12 +1,13 @@
 //! Whatever an extension sends, it gets one of the answers that are documented.
 
 use axum::body::Body;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use proptest::prelude::*;
 use rapid_interop::EpochMillis;
 use rapid_interop::extension::ExtensionEvent;
 use rapid_interop::message::ResetReason;
+use rapid_interop::ports::TelemetryAnswer;
 use serde_json::Value;
 
 use super::ROUTES;
@@ -50,11 +51,13 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// The answer has to be one that is documented.
-async fn check_answer(request: Request<Body>) {
+async fn check_answer(request: Request<Body>, subscribable: bool) {
     let port = FakePort::with(|script| {
         let reason = ResetReason::Spindown;
         let deadline = EpochMillis(1);
         script.extension_event = Some(ExtensionEvent::Shutdown { reason, deadline });
+        let answer = TelemetryAnswer { status: StatusCode::OK, body: "\"OK\"".into() };
+        script.subscription = subscribable.then_some(answer);
     });
     let response = send(&port, request).await;
     let status = response.status().as_u16();
@@ -75,6 +78,7 @@ proptest! {
         route in 0..ROUTES.len(),
         headers in prop::collection::vec((0..HEADERS.len(), header()), 0..6),
         body in body(),
+        subscribable: bool,
     ) {
         let (method, path) = ROUTES[route];
         let mut request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
@@ -85,6 +89,6 @@ proptest! {
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(check_answer(request));
+        runtime.block_on(check_answer(request, subscribable));
     }
 }

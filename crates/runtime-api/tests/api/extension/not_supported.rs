@@ -1,4 +1,4 @@
-//! Subscriptions to logs and telemetry are turned down, for now.
+//! Subscriptions to logs and telemetry are turned down where there is nothing to subscribe to.
 
 use bytes::Bytes;
 

@@ -72,4 +72,14 @@ impl ExtensionPort for FakePort {
         self.note(format!("{kind:?} error of {id} in {generation}: {error_type}"));
         self.permitted_extension()
     }
+
+    async fn extension_name(
+        &self,
+        generation: Generation,
+        id: ExtensionId,
+    ) -> Result<Box<str>, ExtensionRefusal> {
+        self.note(format!("name of {id} in {generation}"));
+        self.permitted_extension()?;
+        Ok("probe.sh".into())
+    }
 }
