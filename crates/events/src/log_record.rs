@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use rapid_interop::RequestId;
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use crate::{Level, Schema};
 
@@ -52,9 +52,12 @@ impl LogRecord {
 }
 
 /// `text` without the space around it, if it is a JSON object.
+///
+/// It has to be one for everybody: half a surrogate pair or a hundred levels pass a look at the
+/// syntax, and the subscriber that cannot read them would refuse the whole batch.
 fn object(text: &str) -> Option<&str> {
     let text = text.trim_ascii();
-    let is_object = text.starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok();
+    let is_object = text.starts_with('{') && serde_json::from_str::<Value>(text).is_ok();
     is_object.then_some(text)
 }
 
@@ -103,7 +106,9 @@ mod tests {
 
     #[test]
     fn other_json_and_broken_json_stay_a_text() {
-        let rows: [(&'static [u8], &str); 5] = [
+        let rows: [(&'static [u8], &str); 7] = [
+            (br#"{"a":"\ud800"}"#, r#""{\"a\":\"\\ud800\"}""#),
+            (br#"{"a":1e999}"#, r#""{\"a\":1e999}""#),
             (b"[1]\n", r#""[1]\n""#),
             (b"null", r#""null""#),
             (b"{\"a\":", r#""{\"a\":""#),

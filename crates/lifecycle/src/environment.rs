@@ -48,8 +48,8 @@ const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "A
 
 /// Names with a leading underscore that customers may set all the same.
 ///
-/// `_LAMBDA_TELEMETRY_LOG_FD` joins them with the log descriptor that it names: without one, a
-/// client would write its log into nothing.
+/// `_LAMBDA_TELEMETRY_LOG_FD` is not among them: who makes the descriptor that it names also sets
+/// it. Another's would make a client write its log into nothing.
 const CUSTOMER_UNDERSCORE: [&str; 2] = ["_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT"];
 
 /// Never shown to extensions, on top of every name with a leading underscore.

@@ -34,6 +34,11 @@ impl Mailbox {
         }
     }
 
+    /// Adds an event from before the subscription.
+    pub(crate) fn replay(&self, event: Bytes) {
+        self.lock().replay(Instant::now(), event);
+    }
+
     /// Counts events that were dropped before they got here.
     pub(crate) fn lose(&self, records: u64, bytes: u64) {
         self.lock().lose(records, bytes);

@@ -3,7 +3,7 @@
 use rapid_events::{
     Anchor, EndData, Event, EventsApi, ExtensionInitData, FaultData, InitReportData,
     InitRuntimeDoneData, InitStartData, InvokeResponseMetrics, InvokeRuntimeDoneData,
-    InvokeStartData, Platform, ReportData, RestoreRuntimeDoneData, Span,
+    InvokeStartData, Platform, ReportData, RestoreRuntimeDoneData, Span, Status,
 };
 use rapid_interop::Mono;
 
@@ -53,6 +53,10 @@ impl EventsApi for Telemetry {
 
     fn send_invoke_runtime_done(&self, data: &InvokeRuntimeDoneData) {
         self.tell(data);
+        // Subscribers are about to be ended with the environment: this is not to wait for more.
+        if data.status != Status::Success && self.is_wanted() {
+            self.stream_closed();
+        }
     }
 
     fn send_fault(&self, data: &FaultData) {

@@ -24,6 +24,8 @@ pub struct Queue {
     waiting: VecDeque<Waiting>,
     /// The bytes of all that waits.
     bytes: usize,
+    /// What of it was replayed, for which the bound does not hold.
+    past: Past,
     /// All that waits is due, whatever its age.
     hurry: bool,
     /// What was dropped and is not yet told.
@@ -99,6 +101,13 @@ impl Loss {
     }
 }
 
+/// How much of what waits is from before the subscription.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    events: usize,
+    bytes: usize,
+}
+
 impl Queue {
     /// Nothing waits yet. `tells_losses`: whether the subscriber takes the platform's events.
     #[must_use]
@@ -108,6 +117,7 @@ impl Queue {
             tells_losses,
             waiting: VecDeque::new(),
             bytes: 0,
+            past: Past { events: 0, bytes: 0 },
             hurry: false,
             loss: Loss { records: 0, bytes: 0, error: None },
             overflowed: false,
@@ -129,6 +139,15 @@ impl Queue {
         if changes { Pushed::Due } else { Pushed::Waits }
     }
 
+    /// Adds an event from before the subscription. There is always room for those: who keeps them
+    /// bounds them, and the subscriber has had no chance to take any yet.
+    pub fn replay(&mut self, now: Instant, event: Bytes) {
+        self.bytes += event.len();
+        self.past.events += 1;
+        self.past.bytes += event.len();
+        self.waiting.push_back(Waiting { event, since: now });
+    }
+
     /// Counts events that were dropped before they got here.
     pub fn lose(&mut self, records: u64, bytes: u64) {
         self.loss.add(Loss { records, bytes, error: None });
@@ -137,8 +156,10 @@ impl Queue {
     /// A large event is taken if nothing else waits: else it could never be sent.
     fn has_room(&self, bytes: usize) -> bool {
         let Buffering { max_items, max_bytes, timeout: _ } = self.buffering;
+        let Past { events: past, bytes: past_bytes } = self.past;
         self.waiting.is_empty()
-            || (self.waiting.len() < 2 * max_items && self.bytes + bytes <= 2 * max_bytes)
+            || (self.waiting.len() - past < 2 * max_items
+                && self.bytes - past_bytes + bytes <= 2 * max_bytes)
     }
 
     fn is_enough(&self) -> bool {
@@ -165,6 +186,10 @@ impl Queue {
             return None;
         }
         let (count, bytes) = self.fitting();
+        // It was there first, so it goes first.
+        let past = self.waiting.iter().take(count.min(self.past.events));
+        self.past.bytes -= past.map(|waiting| waiting.event.len()).sum::<usize>();
+        self.past.events -= count.min(self.past.events);
         let events: Vec<Bytes> = self.waiting.drain(..count).map(|waiting| waiting.event).collect();
         self.bytes -= bytes;
         self.hurry &= !self.waiting.is_empty();

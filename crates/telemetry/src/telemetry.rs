@@ -244,7 +244,7 @@ impl State {
         let wanted = |event: &&Event| categories.has(event.category());
         for event in self.history.events().iter().filter(wanted) {
             if let Some(event) = event.encode(schema) {
-                mailbox.push(event);
+                mailbox.replay(event);
             }
         }
         for category in categories.iter() {

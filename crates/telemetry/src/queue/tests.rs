@@ -271,3 +271,24 @@ proptest! {
         prop_assert_eq!(bytes + told.bytes, pushed_bytes);
     }
 }
+
+#[test]
+fn the_past_always_has_room_and_comes_first() {
+    let start = Instant::now();
+    let mut queue = Queue::new(SMALL, true);
+    for _ in 0..50 {
+        queue.replay(start, event(90));
+    }
+    // What is new has the room that it always has.
+    let pushed = [90, 90, 90].map(|size| queue.push(start, event(size)));
+    assert_eq!(pushed, [Pushed::Waits, Pushed::Waits, Pushed::Dropped]);
+    assert_eq!(queue.loss(), &Loss { records: 1, bytes: 90, error: None });
+    let mut taken = Vec::new();
+    while let Some(batch) = queue.take(later(start, 50)) {
+        taken.extend(sizes(&batch));
+        queue.delivered();
+    }
+    assert_eq!(taken, [90; 52]);
+    let pushed = [90, 90, 90].map(|size| queue.push(start, event(size)));
+    assert_eq!(pushed, [Pushed::Due, Pushed::Due, Pushed::Dropped]);
+}

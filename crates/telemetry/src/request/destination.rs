@@ -56,6 +56,9 @@ impl Strictness {
     }
 }
 
+/// The longest path and query, in bytes: a URI with more could be subscribed but never asked for.
+const MAX_TARGET: usize = 8 * 1024;
+
 /// The parts of a URI that a subscription is judged by. It is taken apart here because hosts may be
 /// empty, which is no URI to most readers.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +89,9 @@ impl<'a> Uri<'a> {
 
     /// What a request asks for; `None` if it cannot be asked for.
     pub(super) fn path_and_query(&self) -> Option<PathAndQuery> {
+        if self.target.len() > MAX_TARGET {
+            return None;
+        }
         // http would take the target apart just like this, but not add the slash.
         let rooted = if self.target.starts_with('/') { "" } else { "/" };
         PathAndQuery::try_from(format!("{rooted}{}", self.target)).ok()
@@ -95,6 +101,13 @@ impl<'a> Uri<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_cannot_be_asked_for() {
+        let target = |length: usize| format!("http://sandbox:1/{}", "a".repeat(length));
+        assert!(Uri::split(&target(MAX_TARGET - 1)).path_and_query().is_some());
+        assert!(Uri::split(&target(MAX_TARGET)).path_and_query().is_none());
+    }
 
     #[test]
     fn a_uri_is_taken_apart() {
