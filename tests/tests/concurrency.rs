@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rapid_e2e::{Connection, DEADLINE, Options, Rapid, Request, event};
+use rapid_e2e::{Connection, DEADLINE, Options, Rapid, Request, event, eventually};
 use serde_json::json;
 
 #[test]
@@ -46,6 +46,8 @@ fn those_who_wait_are_served_in_the_order_in_which_they_came() {
     for mut connection in waiting {
         assert_eq!(connection.receive().unwrap().text(), "{}");
     }
+    // The answers may be quicker than the reading of the log.
+    eventually("every START line is there", || rapid.stdout().matching("START").len() > ids.len());
     let starts = rapid.stdout().matching("START");
     let order: Vec<&str> = starts.iter().skip(1).map(|l| l.split(' ').nth(2).unwrap()).collect();
     assert_eq!(order, ids);
