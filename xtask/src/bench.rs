@@ -47,6 +47,10 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
         return Ok(());
     }
     let options = Options::parse(args)?;
+    if let Some(path) = &options.json {
+        // Known now rather than after everything was measured.
+        fs::write(path, "").with_context(|| format!("writing {}", path.display()))?;
+    }
     // Before the build, which keeps the machine busy.
     let machine = Machine::here();
     let stage = Stage::open(root, &options)?;

@@ -151,8 +151,12 @@ fn entries(root: &Path, target: &Target, binary: Vec<u8>) -> Result<Vec<Entry>> 
         let text = fs::read(root.join(document)).with_context(|| format!("reading {document}"))?;
         entries.push(Entry { path: document.to_owned(), content: Content::File(text) });
     }
-    let notices = Content::File(notices::text(root, target)?);
-    entries.push(Entry { path: "THIRD-PARTY-LICENSES".to_owned(), content: notices });
+    for (path, notices) in [
+        ("THIRD-PARTY-LICENSES", notices::text(root, target)?),
+        ("RUST-STANDARD-LIBRARY.html", notices::of_the_standard_library(root)?),
+    ] {
+        entries.push(Entry { path: path.to_owned(), content: Content::File(notices) });
+    }
     for (shell, file) in COMPLETIONS {
         let script = completions(root, shell)?;
         let path = format!("completions/{file}");

@@ -128,7 +128,7 @@ Scenarios:
 fn rounds(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(rounds) if rounds > 0 => Ok(rounds),
-        _ => bail!("`{text}` is no number of rounds"),
+        _ => bail!("`{text}` is no number of rounds: 1 or more"),
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
     fn what_is_wrong_is_named_with_what_there_is() {
         let error = |line| parse(line).unwrap_err();
         assert!(error("--fast").starts_with("`--fast` is not expected\n\nUsage:"));
-        assert_eq!(error("--rounds 0"), "`0` is no number of rounds");
+        assert_eq!(error("--rounds 0"), "`0` is no number of rounds: 1 or more");
         assert_eq!(error("--only"), "`--only` needs a value");
         assert!(error("--only cold").starts_with("no scenario is called cold; there are: start, "));
         assert_eq!(

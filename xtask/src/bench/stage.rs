@@ -1,10 +1,11 @@
 //! Where everything is, and how it is started.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::bench::machine::last_core;
 use crate::bench::options::Options;
@@ -33,9 +34,7 @@ impl Stage {
         let needs = |subject| options.subjects.contains(&subject);
         let rapid = match &options.rapid {
             // It is started from another directory.
-            Some(path) => {
-                fs::canonicalize(path).with_context(|| format!("finding {}", path.display()))?
-            }
+            Some(path) => program(path)?,
             None if needs(Subject::Rapid) => {
                 cargo::build_release(root, "rapid-cli", "rapid")?.join("rapid")
             }
@@ -87,6 +86,15 @@ impl Stage {
             None => Command::new(program),
         }
     }
+}
+
+/// The whole path of a program.
+fn program(path: &Path) -> Result<PathBuf> {
+    let whole = fs::canonicalize(path).with_context(|| format!("--rapid {}", path.display()))?;
+    let metadata = fs::metadata(&whole).with_context(|| format!("--rapid {}", path.display()))?;
+    let may_run = metadata.permissions().mode() & 0o111 != 0;
+    ensure!(metadata.is_file() && may_run, "--rapid {} is no program", path.display());
+    Ok(whole)
 }
 
 fn has_taskset() -> bool {

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -13,6 +14,9 @@ use crate::dist::target::Target;
 
 /// The package of the binary.
 const BINARY: &str = "rapid-cli";
+
+/// The C library of static binaries.
+const MUSL: &str = "musl, MIT, https://musl.libc.org\nCopyright © 2005-2020 Rich Felker, et al.";
 
 /// How files that hold a licence begin.
 const PREFIXES: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
@@ -34,6 +38,20 @@ struct Package {
     /// Nothing for packages of this workspace.
     source: Option<String>,
     manifest_path: String,
+    targets: Vec<Product>,
+}
+
+/// What a package makes.
+#[derive(Deserialize)]
+struct Product {
+    kind: Vec<String>,
+}
+
+impl Package {
+    /// Whether it runs in the compiler, and nothing of it is linked.
+    fn is_macro(&self) -> bool {
+        self.targets.iter().any(|product| product.kind.iter().any(|kind| kind == "proc-macro"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -84,7 +102,29 @@ pub(crate) fn text(root: &Path, target: &Target) -> Result<Vec<u8>> {
     for package in packages {
         text.push_str(&notice(package)?);
     }
+    if target.is_musl() {
+        let mit = toolchain(root)?.join("licenses/MIT.txt");
+        let mit = fs::read_to_string(&mit).with_context(|| format!("reading {}", mit.display()))?;
+        text.push_str(&format!("\n{:=<100}\n{MUSL}\n{:-<100}\n{}\n", "", "", mit.trim_end()));
+    }
     Ok(text.into_bytes())
+}
+
+/// What comes with the toolchain about the standard library and what that is made of.
+///
+/// # Errors
+/// When the toolchain has come without it.
+pub(crate) fn of_the_standard_library(root: &Path) -> Result<Vec<u8>> {
+    let path = toolchain(root)?.join("COPYRIGHT-library.html");
+    fs::read(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Where the toolchain keeps its documents.
+fn toolchain(root: &Path) -> Result<PathBuf> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root).output();
+    let output = output.context("starting rustc")?;
+    let path = String::from_utf8(output.stdout).context("rustc names no path")?;
+    Ok(Path::new(path.trim()).join("share/doc/rust"))
 }
 
 /// What the binary is linked with: what it needs to run, and what that needs.
@@ -92,10 +132,16 @@ fn linked(metadata: &Metadata) -> Result<BTreeSet<&str>> {
     let nodes: HashMap<&str, &Node> =
         metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
     let binary = metadata.packages.iter().find(|package| package.name == BINARY);
+    let macros: BTreeSet<&str> = metadata
+        .packages
+        .iter()
+        .filter(|package| package.is_macro())
+        .map(|package| package.id.as_str())
+        .collect();
     let mut todo = vec![binary.context("the workspace has no rapid-cli")?.id.as_str()];
     let mut linked = BTreeSet::new();
     while let Some(id) = todo.pop() {
-        if !linked.insert(id) {
+        if macros.contains(id) || !linked.insert(id) {
             continue;
         }
         let node = nodes.get(id).with_context(|| format!("cargo tells nothing of {id}"))?;
@@ -135,18 +181,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_linked_is_named_and_quoted() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let target = Target::called("x86_64-unknown-linux-musl").expect("a target");
+        let text = String::from_utf8(text(root, target).expect("a text")).expect("UTF-8");
+        let heads: Vec<&str> = text
+            .lines()
+            .zip(text.lines().skip(1))
+            .filter(|(line, _)| line.len() == 100 && line.bytes().all(|byte| byte == b'='))
+            .map(|(_, head)| head)
+            .collect();
+        let named = |name: &str| heads.iter().any(|head| head.starts_with(name));
+        assert!(named("tokio ") && named("hyper ") && named("musl, MIT"), "{heads:#?}");
+        assert!(!named("serde_derive ") && !named("rapid") && !named("criterion "), "{heads:#?}");
+        assert!(text.contains("Copyright (c) Tokio Contributors"));
+        assert!(text.contains("Permission is hereby granted"));
+    }
+
+    #[test]
     fn what_only_builds_and_tests_need_is_not_linked() {
         let metadata: Metadata = serde_json::from_str(
             r#"{"packages": [
-                {"id": "cli", "name": "rapid-cli", "version": "1", "manifest_path": "/c/Cargo.toml"},
-                {"id": "a", "name": "a", "version": "1", "source": "s", "manifest_path": "/a/Cargo.toml"}
+                {"id": "cli", "name": "rapid-cli", "version": "1", "manifest_path": "/c/Cargo.toml",
+                 "targets": [{"kind": ["bin"]}]},
+                {"id": "a", "name": "a", "version": "1", "source": "s",
+                 "manifest_path": "/a/Cargo.toml", "targets": [{"kind": ["lib"]}]},
+                {"id": "m", "name": "m", "version": "1", "source": "s",
+                 "manifest_path": "/m/Cargo.toml", "targets": [{"kind": ["proc-macro"]}]}
             ], "resolve": {"nodes": [
                 {"id": "cli", "deps": [
                     {"pkg": "a", "dep_kinds": [{"kind": "dev"}, {"kind": null}]},
-                    {"pkg": "b", "dep_kinds": [{"kind": "build"}]}
+                    {"pkg": "b", "dep_kinds": [{"kind": "build"}]},
+                    {"pkg": "m", "dep_kinds": [{"kind": null}]}
                 ]},
                 {"id": "a", "deps": [{"pkg": "c", "dep_kinds": [{"kind": null}]}]},
                 {"id": "b", "deps": []},
+                {"id": "m", "deps": [{"pkg": "b", "dep_kinds": [{"kind": null}]}]},
                 {"id": "c", "deps": [{"pkg": "a", "dep_kinds": [{"kind": null}]}]}
             ]}}"#,
         )

@@ -72,6 +72,11 @@ pub(crate) const TARGETS: &[Target] = &[
 ];
 
 impl Target {
+    /// Whether its C library is musl, which is a part of the binary then.
+    pub(crate) fn is_musl(&self) -> bool {
+        self.triple.ends_with("-musl")
+    }
+
     pub(crate) fn called(triple: &str) -> Option<&'static Self> {
         TARGETS.iter().find(|target| target.triple == triple)
     }
