@@ -63,9 +63,11 @@ pub(crate) fn command(words: &[&str], options: &Options, scratch: &Path) -> Comm
         .args(&options.flags)
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| (OsString::from("PATH"), path)))
+        // The machine's own stays as it is.
+        .env("RAPID_HOSTS_FILE", "none")
         .envs(options.env.iter().map(|(name, value)| (name, value)))
         .current_dir(options.cwd.as_deref().unwrap_or(scratch))
-        .stdout(Stdio::piped())
+        .stdout(if options.stdout_discarded { Stdio::null() } else { Stdio::piped() })
         .stderr(Stdio::piped());
     if !options.command.is_empty() {
         command.arg("--").args(&options.command);
@@ -74,13 +76,11 @@ pub(crate) fn command(words: &[&str], options: &Options, scratch: &Path) -> Comm
 }
 
 pub(crate) fn streams(child: &mut Child, options: &Options) -> (Stream, Stream) {
-    let stdout = child.stdout.take().expect("its output is piped");
+    let stdout = child.stdout.take().filter(|_| !options.stdout_closed);
     let stderr = child.stderr.take().expect("its errors are piped");
-    let stdout = if options.stdout_closed {
-        drop(stdout);
-        Stream::collect("standard output", io::empty(), false)
-    } else {
-        Stream::collect("standard output", stdout, options.stdout_paused)
+    let stdout = match stdout {
+        Some(stdout) => Stream::collect("standard output", stdout, options.stdout_paused),
+        None => Stream::collect("standard output", io::empty(), false),
     };
     (stdout, Stream::collect("standard error", stderr, false))
 }

@@ -50,6 +50,13 @@ impl Request {
         Self { body, ..Self::new("POST", path) }
     }
 
+    /// The same with another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -250,6 +257,39 @@ impl Connection {
         }
     }
 
+    /// Reads the head of a reply whose body [`Connection::receive_chunk`] reads; the body is empty.
+    ///
+    /// # Errors
+    /// When the connection breaks, or what comes is no HTTP.
+    pub fn receive_head(&mut self) -> io::Result<Reply> {
+        let (status, headers) = self.read_head()?;
+        Ok(Reply { status, headers, body: Vec::new(), interim: Vec::new() })
+    }
+
+    /// Reads the next chunk of a chunked body, `None` at its end.
+    ///
+    /// # Errors
+    /// When the connection breaks, or what comes is no chunk.
+    pub fn receive_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut chunk = Vec::new();
+        Ok(self.read_chunk(&mut chunk)?.then_some(chunk))
+    }
+
+    fn read_chunk(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
+        let line = self.read_line()?;
+        let size = usize::from_str_radix(line.trim(), 16)
+            .map_err(|_| bad(&format!("no chunk size: {line:?}")))?;
+        if size == 0 {
+            while !self.read_line()?.is_empty() {}
+            return Ok(false);
+        }
+        let start = body.len();
+        body.resize(start + size, 0);
+        self.stream.read_exact(body.get_mut(start..).unwrap_or_default())?;
+        self.read_line()?;
+        Ok(true)
+    }
+
     fn read_head(&mut self) -> io::Result<(u16, Vec<(String, String)>)> {
         let line = self.read_line()?;
         let status = line
@@ -271,19 +311,8 @@ impl Connection {
     fn read_body(&mut self, reply: &Reply) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if reply.header("Transfer-Encoding").is_some() {
-            loop {
-                let line = self.read_line()?;
-                let size = usize::from_str_radix(line.trim(), 16)
-                    .map_err(|_| bad(&format!("no chunk size: {line:?}")))?;
-                if size == 0 {
-                    while !self.read_line()?.is_empty() {}
-                    return Ok(body);
-                }
-                let start = body.len();
-                body.resize(start + size, 0);
-                self.stream.read_exact(body.get_mut(start..).unwrap_or_default())?;
-                self.read_line()?;
-            }
+            while self.read_chunk(&mut body)? {}
+            return Ok(body);
         }
         match reply.header("Content-Length") {
             Some(length) => {

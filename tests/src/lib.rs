@@ -39,6 +39,7 @@ pub mod http;
 mod options;
 pub mod processes;
 mod stream;
+mod subscriber;
 mod wait;
 
 pub use agent::Agent;
@@ -50,4 +51,5 @@ pub use host::Rapid;
 pub use http::{Connection, Reply, Request};
 pub use options::Options;
 pub use stream::Stream;
+pub use subscriber::{Batch, Subscriber, answer, bind, receive_batch};
 pub use wait::{DEADLINE, epoch_ms, eventually, eventually_some};

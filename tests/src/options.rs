@@ -18,6 +18,7 @@ pub struct Options {
     pub(crate) own_ports: bool,
     pub(crate) stdout_paused: bool,
     pub(crate) stdout_closed: bool,
+    pub(crate) stdout_discarded: bool,
 }
 
 impl Options {
@@ -112,6 +113,13 @@ impl Options {
     #[must_use]
     pub fn stdout_closed(mut self) -> Self {
         self.stdout_closed = true;
+        self
+    }
+
+    /// Throws its standard output away: there is too much of it to be kept.
+    #[must_use]
+    pub fn stdout_discarded(mut self) -> Self {
+        self.stdout_discarded = true;
         self
     }
 }

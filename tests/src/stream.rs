@@ -29,11 +29,9 @@ struct State {
 }
 
 impl Stream {
-    pub(crate) fn collect(
-        name: &'static str,
-        output: impl Read + Send + 'static,
-        paused: bool,
-    ) -> Self {
+    /// Collects what `output` gives to its end, or nothing of it before [`Stream::resume`]; `name`
+    /// is for messages.
+    pub fn collect(name: &'static str, output: impl Read + Send + 'static, paused: bool) -> Self {
         let state = Mutex::new(State { paused, ..State::default() });
         let stream = Self { shared: Arc::new(Shared { name, state, changed: Condvar::new() }) };
         let reader = stream.clone();

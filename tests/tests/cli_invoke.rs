@@ -1,16 +1,34 @@
 //! `rapid invoke`: what it prints where, and what its exit code tells.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "cli_invoke/live.rs"]
+mod live;
+#[path = "clients/peers.rs"]
+mod peers;
+#[path = "cli_invoke/streams.rs"]
+mod streams;
+
 use std::fs;
 
 use rapid_e2e::processes::Process;
 use rapid_e2e::{Finished, Options, error_body, event, eventually, run};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::live::{Live, streaming_function};
 
 /// Invokes the fixture with an event.
 #[track_caller]
-fn invoke(event: &serde_json::Value, options: &Options) -> Finished {
+fn invoke(event: &Value, options: &Options) -> Finished {
     run(&["invoke", "--payload", &event.to_string()], options, b"")
+}
+
+/// Starts a function that streams, with these flags of its own, and invokes it.
+fn stream(own: &'static [&'static str]) -> impl Fn(&[&str], &Value) -> Live {
+    let [client, handler] = streaming_function();
+    move |flags, event| {
+        let words = ["--stream", "--payload", &event.to_string()];
+        Live::start(&[flags, &words, own, &["--", &client, &handler]].concat())
+    }
 }
 
 /// The request id in the `REPORT` line.
@@ -190,7 +208,7 @@ fn nothing_is_left_of_the_function() {
 fn the_function_finds_its_settings() {
     let options = Options::fixture_that(["app.handler"]).flags(["--function-name", "one-off"]);
     let finished = invoke(&event("report-env"), &options);
-    let env: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let env: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(
         (&env["AWS_LAMBDA_FUNCTION_NAME"], &env["_HANDLER"]),
         (&json!("one-off"), &json!("app.handler"))
@@ -204,4 +222,108 @@ fn the_example_in_bash_answers() {
         run(&["invoke", "--payload", r#"{"name":"you"}"#], &Options::new().command([example]), b"");
     let expected = "{\"message\":\"Hello, you!\"}\n";
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), expected), "{finished:?}");
+}
+
+#[test]
+fn the_last_of_the_log_is_all_of_the_log_that_is_shown() {
+    let options = Options::fixture_that(["print", "hi"]);
+    let event = json!({"do": "print", "text": "there\n"}).to_string();
+    let finished = run(&["invoke", "--tail", "--payload", &event], &options, b"");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    for (line, start) in lines.iter().zip(["hi", "START ", "there", "END ", "REPORT "]) {
+        assert!(line.starts_with(start), "{line} is not {start}");
+    }
+}
+
+#[test]
+fn the_last_of_the_log_is_shown_of_a_failure_and_of_every_invocation() {
+    let failure = json!({"do": "exit", "code": 9}).to_string();
+    let finished = run(&["invoke", "--tail", "--payload", &failure], &Options::fixture(), b"");
+    assert_eq!(finished.code, Some(5), "{finished:?}");
+    assert_eq!(finished.stderr.matches("REPORT ").count(), 1, "{finished:?}");
+    let twice = run(&["invoke", "--tail", "--repeat", "2"], &Options::fixture(), b"");
+    assert_eq!(twice.stderr.matches("REPORT ").count(), 2, "{twice:?}");
+}
+
+#[test]
+fn the_emulators_manners_keep_no_log() {
+    let finished = run(&["invoke", "--tail", "--compat", "rie"], &Options::fixture(), b"");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""));
+    assert!(finished.stderr.starts_with("rapid: --tail: "), "{finished:?}");
+}
+
+#[test]
+fn a_client_context_that_is_no_json_is_wrong_usage() {
+    let finished = run(&["invoke", "--client-context", "{"], &Options::fixture(), b"");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""));
+    assert!(finished.stderr.starts_with("rapid: --client-context: not JSON: "), "{finished:?}");
+}
+
+#[test]
+fn what_needs_a_rapid_that_goes_on_running_says_so() {
+    for flag in ["--async", "--dry-run", "--qualifier=1"] {
+        let finished = run(&["invoke", flag], &Options::fixture(), b"");
+        assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{finished:?}");
+        assert!(finished.stderr.contains("needs --endpoint: "), "{finished:?}");
+        assert!(!finished.stderr.contains("START"), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_whole_response_can_be_asked_for_as_a_stream() {
+    let words = ["invoke", "--stream", "--repeat", "2", "--payload", "7"];
+    let finished = run(&words, &Options::fixture(), b"");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "77"), "{finished:?}");
+}
+
+#[test]
+fn pieces_are_printed_while_the_function_runs() {
+    streams::pieces_are_printed_while_the_function_runs(&stream(&[]));
+}
+
+#[test]
+fn a_failure_in_the_middle_is_told_on_standard_error() {
+    streams::a_failure_in_the_middle_is_told_on_standard_error(&stream(&[]));
+}
+
+#[test]
+fn a_failure_before_the_first_piece_is_the_response() {
+    streams::a_failure_before_the_first_piece_is_the_response(&stream(&[]));
+}
+
+#[test]
+fn a_timeout_in_the_middle_is_4() {
+    streams::a_timeout_in_the_middle_is_4(&stream(&["--timeout", "1"]));
+}
+
+#[test]
+fn an_empty_response_is_nothing() {
+    streams::an_empty_response_is_nothing(&stream(&[]));
+}
+
+#[test]
+fn the_tail_follows_a_streamed_response() {
+    streams::the_tail_follows_the_response(&stream(&[]));
+}
+
+#[test]
+fn the_client_context_is_told() {
+    streams::the_client_context_is_told(&stream(&[]));
+}
+
+#[test]
+fn a_reader_that_leaves_ends_it() {
+    streams::a_reader_that_leaves_ends_it(&stream(&[]));
+}
+
+#[test]
+fn a_slow_reader_holds_the_function_back() {
+    streams::a_slow_reader_holds_the_function_back(&stream(&[]));
+}
+
+#[test]
+fn an_interrupt_in_the_middle_is_130() {
+    streams::an_interrupt_in_the_middle_is_130(&stream(&[]));
 }

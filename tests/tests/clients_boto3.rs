@@ -8,9 +8,12 @@ mod peers;
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 
-use rapid_e2e::{DEADLINE, Options, Rapid, eventually_some};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rapid_e2e::{DEADLINE, Extensions, Options, Rapid, eventually_some};
 use serde_json::{Value, json};
 
 use crate::peers::{installed, source};
@@ -23,11 +26,10 @@ fn act() -> Options {
     Options::new().command(words).current_dir(source("tests/peers/python"))
 }
 
-/// Has boto3 call `function` with `payload`, in a process that knows no variables; what `call.py`
-/// prints of the answer.
+/// `call.py`, which reads the payload from its input.
 #[track_caller]
-fn call(rapid: &Rapid, function: &str, payload: &[u8], options: &[&str]) -> Value {
-    let mut child = Command::new(installed("python/bin/python"))
+fn caller(rapid: &Rapid, function: &str, options: &[&str]) -> Child {
+    Command::new(installed("python/bin/python"))
         .arg(source("tests/peers/python/call.py"))
         .arg(format!("http://{}", rapid.invoke_address()))
         .args([function, "-", "--timeout", &DEADLINE.as_secs().to_string()])
@@ -36,7 +38,14 @@ fn call(rapid: &Rapid, function: &str, payload: &[u8], options: &[&str]) -> Valu
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("Python can be started");
+        .expect("Python can be started")
+}
+
+/// Has boto3 call `function` with `payload`, in a process that knows no variables; what `call.py`
+/// prints of the answer.
+#[track_caller]
+fn call(rapid: &Rapid, function: &str, payload: &[u8], options: &[&str]) -> Value {
+    let mut child = caller(rapid, function, options);
     let mut stdin = child.stdin.take().expect("its input is piped");
     stdin.write_all(payload).expect("it reads all of its input");
     drop(stdin);
@@ -183,4 +192,162 @@ fn a_dry_run_runs_nothing() {
     assert_eq!(rapid.stdout().matching("START RequestId").len(), 1);
     let answer = call(&rapid, "function", b"{no json}", &options);
     expect_exception(&answer, "InvalidRequestContentException", 400);
+}
+
+// --- Errors of the API -------------------------------------------------------------------------
+
+/// An exception that boto3 has a class for, by which callers catch it.
+#[track_caller]
+fn expect_typed(answer: &Value, class: &str, status: u16) {
+    expect_exception(answer, class, status);
+    assert_eq!(answer["typed"], true, "{answer}");
+}
+
+/// Both ways of invoking, and the options that lead to errors.
+const WAYS: [&[&str]; 2] = [&[], &["--stream"]];
+
+#[test]
+fn both_ways_of_invoking_raise_the_exceptions_that_callers_catch() {
+    let rapid = Rapid::serve(act());
+    let large = vec![b' '; 6 * 1024 * 1024 + 1];
+    for way in WAYS {
+        let called = |function: &str, event: &[u8], options: &[&str]| {
+            call(&rapid, function, event, &[way, options].concat())
+        };
+        let missing = called("function", b"{}", &["--qualifier", "7"]);
+        expect_typed(&missing, "ResourceNotFoundException", 404);
+        expect_typed(&called("function", b"{no json}", &[]), "InvalidRequestContentException", 400);
+        let clash = called("test_function:live", b"{}", &["--qualifier", "dev"]);
+        expect_typed(&clash, "InvalidParameterValueException", 400);
+        let context = ["--client-context", "no JSON"];
+        let context = called("function", b"{}", &context);
+        expect_typed(&context, "InvalidRequestContentException", 400);
+        expect_typed(&called("function", &large, &[]), "RequestTooLargeException", 413);
+        for answer in [missing, clash, context] {
+            assert_eq!(answer["type"], "User", "{answer}");
+        }
+        // boto3 has no class for this one.
+        let named = called("no name!", b"{}", &[]);
+        assert_eq!(
+            (&named["code"], &named["status"]),
+            (&json!("ValidationException"), &json!(400))
+        );
+        assert_eq!(named["typed"], false, "{named}");
+    }
+    // Nothing of it ran.
+    rapid.report_of(&rapid.invoke("{}"));
+    assert_eq!(rapid.stdout().matching("START RequestId").len(), 1);
+}
+
+#[test]
+fn a_full_queue_is_the_exception_with_its_reason_either_way() {
+    let rapid = Rapid::serve(act().flags(["--queue", "0"]));
+    // Its connection goes down with rapid, at the end of the test.
+    drop(rapid.invoke_in_background(r#"{"do":"sleep","seconds":60}"#));
+    rapid.wait_for_line("START RequestId", DEADLINE);
+    for way in WAYS {
+        let answer = call(&rapid, "function", b"{}", way);
+        expect_typed(&answer, "TooManyRequestsException", 429);
+        assert!(answer["reason"].is_string(), "{answer}");
+    }
+}
+
+// --- The log -----------------------------------------------------------------------------------
+
+const TAIL: [&str; 2] = ["--log-type", "Tail"];
+
+/// The log in an answer, decoded.
+#[track_caller]
+fn log(answer: &Value) -> String {
+    let encoded = answer["log_result"].as_str().expect("there is a log");
+    String::from_utf8(STANDARD.decode(encoded).expect("it is base64")).expect("it is text")
+}
+
+#[test]
+fn the_log_has_what_the_function_printed_from_start_to_report() {
+    let rapid = Rapid::serve(act());
+    let event = br#"{"do":"print","text":"gr\u00fc\u00dfe"}"#;
+    // The first has the initialisation, too.
+    call(&rapid, "function", b"{}", &[]);
+    let answer = call(&rapid, "function", event, &TAIL);
+    let id = answer["request_id"].as_str().expect("it has an id");
+    let log = log(&answer);
+    let start = format!("START RequestId: {id} Version: $LATEST\ngr\u{fc}\u{df}e\n");
+    let end = format!("END RequestId: {id}\nREPORT RequestId: {id}\tDuration: ");
+    assert!(log.starts_with(&format!("{start}{end}")), "{log}");
+    assert!(log.ends_with("\t\n"), "{log}");
+    assert_eq!(log.lines().count(), 4, "{log}");
+    assert_eq!(call(&rapid, "function", event, &[])["log_result"], Value::Null);
+    let none = ["--log-type", "None"];
+    assert_eq!(call(&rapid, "function", event, &none)["log_result"], Value::Null);
+}
+
+#[test]
+fn the_first_log_has_the_initialisation_before_the_start() {
+    let rapid = Rapid::serve(Options::fixture_that(["print", "from the init"]));
+    let first = log(&call(&rapid, "function", b"{}", &TAIL));
+    let start = first.find("START RequestId").expect("it has a start");
+    assert!(first.find("from the init\n").is_some_and(|init| init < start), "{first}");
+    assert!(first.contains("\tInit Duration: "), "{first}");
+    let second = log(&call(&rapid, "function", b"{}", &TAIL));
+    assert!(!second.contains("from the init"), "{second}");
+}
+
+#[test]
+fn the_log_has_what_an_extension_printed_and_waits_for_it() {
+    let extensions = Extensions::agent(
+        "register INVOKE SHUTDOWN\nwhile next; do\n[[ $event == *SHUTDOWN* ]] && exit 0\n\
+         pass gate\necho from the extension\ndone",
+    );
+    let rapid = Rapid::serve(act().extensions(&extensions));
+    thread::scope(|scope| {
+        let called = scope.spawn(|| call(&rapid, "function", br#"{"do":"echo","value":1}"#, &TAIL));
+        // The extension is not done before this.
+        extensions.open("gate");
+        let answer = called.join().expect("it is answered");
+        assert_eq!(answer["payload"], "1");
+        let log = log(&answer);
+        let said = log.find("from the extension\n").expect("the extension is heard");
+        assert!(said < log.find("REPORT RequestId").expect("there is a report"), "{log}");
+    });
+}
+
+#[test]
+fn the_log_of_a_failure_has_the_error() {
+    let rapid = Rapid::serve(act());
+    let answer = call(&rapid, "function", br#"{"do":"error"}"#, &TAIL);
+    assert_eq!(answer["function_error"], "Unhandled");
+    assert!(log(&answer).contains("[ERROR] ValueError: boom"), "{}", log(&answer));
+    let answer = call(&rapid, "function", br#"{"do":"exit","code":3}"#, &TAIL);
+    assert_eq!(answer["function_error"], "Unhandled");
+    let log = log(&answer);
+    let report = log.lines().last().unwrap_or_default();
+    assert!(report.contains("\tStatus: error\tError Type: Runtime.ExitError"), "{log}");
+}
+
+#[test]
+fn a_long_log_is_cut_to_its_last_four_kibibytes() {
+    let rapid = Rapid::serve(act());
+    let text = "x".repeat(6_000);
+    let event = json!({ "do": "print", "text": format!("{text}the end") }).to_string();
+    let log = log(&call(&rapid, "function", event.as_bytes(), &TAIL));
+    assert_eq!(log.len(), 4096);
+    assert!(log.starts_with("xxx") && log.contains("xthe end\nEND RequestId"), "{log}");
+}
+
+#[test]
+fn a_stream_is_told_piece_by_piece_and_then_its_end() {
+    let rapid = Rapid::serve(act());
+    let mut child = caller(&rapid, "function", &["--stream", "--log-type", "Tail"]);
+    let event = br#"{"do":"big","n":3}"#;
+    child.stdin.take().expect("its input is piped").write_all(event).expect("it reads");
+    let printed = child.wait_with_output().expect("it ends").stdout;
+    let lines = String::from_utf8(printed).expect("it prints text");
+    let lines: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("it prints JSON")).collect();
+    let [head, chunk, complete] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((&head["status"], &head["executed_version"]), (&json!(200), &json!("$LATEST")));
+    assert_eq!(chunk["payload"], "\"xxx\"");
+    assert_eq!(complete["error_code"], Value::Null);
+    assert!(log(complete).contains("REPORT RequestId"), "{complete}");
 }

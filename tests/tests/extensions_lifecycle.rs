@@ -124,7 +124,7 @@ fn an_extension_sees_the_settings_but_nothing_that_is_meant_for_the_runtime() {
     options = mine.into_iter().fold(options, |options, (name, value)| options.env(name, value));
     options = hidden.into_iter().fold(options, |options, name| options.env(name, "7"));
     let options = options.flags(["--function-name", "hello", "--memory", "256"]);
-    let rapid = Rapid::serve(options.flags(["--region", "eu-west-1"]));
+    let rapid = Rapid::serve(options.flags(["--region", "eu-west-1", "--tracing", "off"]));
     rapid.expect_echo();
     let environment = extensions.notes("environment");
     let value = |name: &str| {

@@ -2,9 +2,14 @@
 //! speaks for the extension: its own process does nothing.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "telemetry_api/faults.rs"]
+mod faults;
+
 use std::net::TcpListener;
 
 use rapid_e2e::{Agent, DEADLINE, Extensions, Options, Rapid, Reply, Request, eventually};
+
+use crate::faults::FAULTS;
 
 const STRANGER: &str = "6f1c8e2a-0b7d-4f4e-9a51-2f8f0c2d1a11";
 const OK: &str = r#""OK""#;
@@ -175,6 +180,20 @@ fn subscriptions_of_an_extension_add_up() {
 }
 
 #[test]
+fn an_extension_subscribes_eight_times_and_no_more() {
+    let (_sink, port) = sink();
+    let (rapid, _extensions, [one, two]) = during_init(["one", "two"]);
+    let good = TELEMETRY.good(port);
+    for path in 1..=8 {
+        let body = good.replace("/path", &format!("/{path}"));
+        expect("another", &TELEMETRY.put(&rapid, one.id(), body), 200, OK);
+    }
+    let refusal = r#"{"errorType":"Telemetry.ValidationError","errorMessage":"Subscription limit (8) of an extension reached"}"#;
+    expect("too many", &TELEMETRY.put(&rapid, one.id(), &good), 400, refusal);
+    expect("the other's", &TELEMETRY.put(&rapid, two.id(), &good), 200, OK);
+}
+
+#[test]
 fn names_of_the_sandbox_that_samples_use_are_understood() {
     let (_sink, port) = sink();
     let (rapid, _extensions, [agent]) = during_init(["agent"]);
@@ -196,138 +215,51 @@ fn internal_extensions_may_subscribe() {
     expect("inner", &TELEMETRY.put(&rapid, agent.id(), TELEMETRY.good(port)), 200, OK);
 }
 
-// --- What is refused ---------------------------------------------------------------------------
+#[test]
+fn what_is_not_said_and_the_limits_themselves_are_fine() {
+    let (_sink, port) = sink();
+    let (rapid, _extensions, [agent]) = during_init(["agent"]);
+    let buffering = r#"{"maxItems":1000,"maxBytes":262144,"timeoutMs":100}"#;
+    let put = |other: &str| {
+        let body = TELEMETRY.request(port, |good| {
+            assert!(good.contains(buffering), "{good}");
+            good.replace(buffering, other)
+        });
+        TELEMETRY.put(&rapid, agent.id(), body)
+    };
+    expect("defaults", &put("{}"), 200, OK);
+    // What the service takes when nothing is said, said.
+    for other in ["null", r#"{"maxItems":10000,"maxBytes":262144,"timeoutMs":1000}"#] {
+        expect(other, &put(other), 200, ALREADY);
+    }
+    for other in [
+        r#"{"maxItems":1000,"maxBytes":1048576,"timeoutMs":25}"#,
+        r#"{"maxItems":10000,"timeoutMs":30000,"unknown":{"a":[1]}}"#,
+    ] {
+        expect(other, &put(other), 200, OK);
+    }
+}
 
-/// Every fault that a request may have, and the whole answer. `<Api>` is the API's name; the
-/// schemas of both are equally long, and so the columns are the same.
-const FAULTS: [(&str, &str, &str, u16, &str); 18] = [
-    (
-        "unknown type",
-        r#"{"schemaVersion":"<schema>","types":["platform","function"]"#,
-        r#"{"types": ["bogus"]"#,
-        400,
-        r#"{"errorType":"<Api>.DeserializationError","errorMessage":"unknown variant `bogus`, expected one of `platform.start`, `platform.end`, `platform.report`, `platform.fault`, `platform.extension`, `platform.logsDropped`, `platform.logsSubscription`, `platform.telemetrySubscription`, `platform.runtimeDone`, `platform.initStart`, `platform.initRuntimeDone`, `platform.initReport`, `platform.restoreStart`, `platform.restoreRuntimeDone`, `platform.restoreReport`, `platform`, `function`, `extension` at line 1 column 18"}"#,
-    ),
-    (
-        "unknown schema",
-        r#""schemaVersion":"<schema>""#,
-        r#""schemaVersion":"2099-01-01""#,
-        400,
-        r#"{"errorType":"<Api>.DeserializationError","errorMessage":"unknown variant `2099-01-01`, expected one of `2020-08-15`, `2021-03-18`, `2022-07-01`, `2022-12-13`, `2025-01-29` at line 1 column 29"}"#,
-    ),
-    (
-        "bad method",
-        r#","types":["platform","function"],"buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":100},"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:<port>/path","method":"POST""#,
-        r#","destination":{"method":"GET""#,
-        400,
-        r#"{"errorType":"<Api>.DeserializationError","errorMessage":"unknown variant `GET`, expected `POST` or `PUT` at line 1 column 59"}"#,
-    ),
-    (
-        "a field missing",
-        r#","buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":100},"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:<port>/path","method":"POST","encoding":"JSON"}"#,
-        "",
-        400,
-        r#"{"errorType":"<Api>.DeserializationError","errorMessage":"missing field `destination` at line 1 column 62"}"#,
-    ),
-    (
-        "cut off",
-        r#","encoding":"JSON"}}"#,
-        r#"}"#,
-        400,
-        r#"{"errorType":"<Api>.DeserializationError","errorMessage":"EOF while parsing an object at line 1 column <end>"}"#,
-    ),
-    (
-        "the name of an event",
-        r#""platform","#,
-        r#""platform","platform.start","#,
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"Unrecognized enum variant"}"#,
-    ),
-    (
-        "no types",
-        r#"["platform","function"]"#,
-        "[]",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"types should not be empty"}"#,
-    ),
-    (
-        "few items",
-        ":1000,",
-        ":999,",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"maxItems should be between 1000 and 10000"}"#,
-    ),
-    (
-        "many items",
-        ":1000,",
-        ":10001,",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"maxItems should be between 1000 and 10000"}"#,
-    ),
-    (
-        "few bytes",
-        "262144",
-        "262143",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"maxBytes should be between 262144 and 1048576"}"#,
-    ),
-    (
-        "many bytes",
-        "262144",
-        "1048577",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"maxBytes should be between 262144 and 1048576"}"#,
-    ),
-    (
-        "a short time",
-        ":100}",
-        ":24}",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"timeoutMs should be between 25 and 30000"}"#,
-    ),
-    (
-        "a long time",
-        ":100}",
-        ":30001}",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"timeoutMs should be between 25 and 30000"}"#,
-    ),
-    (
-        "no port",
-        ":<port>/path",
-        "/path",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"URI port is not provided"}"#,
-    ),
-    (
-        "the port of the Runtime API",
-        ":<port>/path",
-        ":<runtime port>/path",
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"port <runtime port> is used by the Runtime API"}"#,
-    ),
-    (
-        "two faults",
-        r#"["platform","function"],"buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":100},"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:<port>/"#,
-        r#"[],"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain/"#,
-        400,
-        r#"{"errorType":"<Api>.ValidationError","errorMessage":"URI port is not provided; types should not be empty"}"#,
-    ),
-    (
-        "another scheme",
-        "http://",
-        "https://",
-        403,
-        r#"{"errorType":"<Api>.AccessDenied","errorMessage":"Only 'http' scheme is supported."}"#,
-    ),
-    (
-        "another host",
-        "sandbox.localdomain",
-        "example.com",
-        403,
-        r#"{"errorType":"<Api>.AccessDenied","errorMessage":"Only 'sandbox.localdomain' hostname is supported."}"#,
-    ),
-];
+#[test]
+fn only_the_names_of_the_sandbox_are_understood_where_the_service_is_followed_strictly() {
+    let (_sink, port) = sink();
+    let extensions = Extensions::none().mute("agent");
+    let flags = ["--init-timeout", "60", "--telemetry", "strict"];
+    let rapid = Rapid::serve(Options::fixture().extensions(&extensions).flags(flags));
+    let agent = Agent::register(&rapid, "agent", &["INVOKE"]);
+    let put = |host: &str| {
+        let body = TELEMETRY.good(port).replace("sandbox.localdomain", host);
+        TELEMETRY.put(&rapid, agent.id(), body)
+    };
+    let refusal = r#"{"errorType":"Telemetry.AccessDenied","errorMessage":"Only 'sandbox.localdomain' hostname is supported."}"#;
+    for host in ["", "0.0.0.0", "localhost", "127.0.0.1", "[::1]"] {
+        expect(host, &put(host), 403, refusal);
+    }
+    expect("sandbox", &put("sandbox"), 200, OK);
+    expect("sandbox.localdomain", &put("sandbox.localdomain"), 200, ALREADY);
+}
+
+// --- What is refused ---------------------------------------------------------------------------
 
 #[test]
 fn every_fault_of_a_request_is_told_and_leaves_no_trace() {

@@ -3,150 +3,23 @@
 
 #[path = "clients/peers.rs"]
 mod peers;
+#[path = "telemetry_delivery/stage.rs"]
+mod stage;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
-use rapid_e2e::{
-    Agent, Connection, DEADLINE, Extensions, Options, Rapid, Reply, event, eventually_some,
-};
+use rapid_e2e::{Agent, DEADLINE, Options, Rapid, Subscriber, event, eventually_some};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::peers::installed;
-
-const TELEMETRY: &str = "/2022-07-01/telemetry";
-
-/// An extension that says a line, so that the test can speak for it.
-const SPEAKS: &str = "#!/bin/sh\necho the extension speaks\nsleep 3600\n";
-
-// --- Who listens -----------------------------------------------------------------------------
-
-/// Takes batches over HTTP, for as long as the test runs.
-struct Listener {
-    port: u16,
-    events: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Listener {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let events: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let shared = Arc::clone(&events);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let events = Arc::clone(&shared);
-                thread::spawn(move || receive(&stream.unwrap(), &events));
-            }
-        });
-        Self { port, events }
-    }
-
-    fn subscription(&self) -> Value {
-        json!({
-            "schemaVersion": "2022-12-13",
-            "types": ["platform", "function", "extension"],
-            "buffering": { "timeoutMs": 25 },
-            "destination": {
-                "protocol": "HTTP",
-                "URI": format!("http://sandbox.localdomain:{}/batch", self.port),
-            },
-        })
-    }
-
-    fn events(&self) -> Vec<Value> {
-        self.events.lock().unwrap().clone()
-    }
-
-    /// Waits until there have been as many events of this type, and returns all there are.
-    #[track_caller]
-    fn wait_for(&self, kind: &str, count: usize) -> Vec<Value> {
-        eventually_some(&format!("{count} events {kind}"), || {
-            let events = self.events();
-            let found = events.iter().filter(|event| event["type"] == kind).count();
-            (found >= count).then_some(events)
-        })
-    }
-}
-
-/// Reads the batches that come over a connection.
-fn receive(stream: &TcpStream, events: &Mutex<Vec<Value>>) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = Vec::new();
-        while head.last().is_none_or(|line: &String| line != "\r\n") {
-            let mut line = String::new();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            head.push(line);
-        }
-        assert_eq!(head[0], "POST /batch HTTP/1.1\r\n");
-        let length = |line: &String| line.strip_prefix("content-length: ")?.trim().parse().ok();
-        let mut body = vec![0; head.iter().find_map(length).unwrap()];
-        reader.read_exact(&mut body).unwrap();
-        let batch: Vec<Value> = serde_json::from_slice(&body).unwrap();
-        events.lock().unwrap().extend(batch);
-        let mut writer = stream;
-        writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
-    }
-}
-
-/// The types of events, without `platform.`; what extensions write is left out, since it may come
-/// at any time.
-fn order(events: &[Value]) -> Vec<&str> {
-    let kinds = events.iter().map(|event| event["type"].as_str().unwrap());
-    kinds
-        .filter(|kind| *kind != "extension")
-        .map(|kind| kind.strip_prefix("platform.").unwrap_or(kind))
-        .collect()
-}
-
-/// The records of events of one type.
-fn records<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["type"] == kind).map(|event| &event["record"]).collect()
-}
-
-// --- Who subscribes --------------------------------------------------------------------------
-
-fn extensions() -> Extensions {
-    Extensions::none().file("first", SPEAKS, 0o755).mute("second")
-}
-
-#[track_caller]
-fn subscribe(rapid: &Rapid, agent: &Agent, subscription: &Value) -> Reply {
-    let (id, body) = (agent.id(), subscription.to_string());
-    let request = format!(
-        "PUT {TELEMETRY} HTTP/1.1\r\nHost: rapid\r\nLambda-Extension-Identifier: {id}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut connection = rapid.to_runtime();
-    connection.write(request.as_bytes()).unwrap();
-    connection.receive().unwrap()
-}
-
-/// Speaks for both extensions while they initialise: the first one subscribes, and the runtime is
-/// started only when both have registered.
-///
-/// The connections have to be kept: the extensions wait for events on them.
-#[track_caller]
-fn initialise(rapid: &Rapid, listener: &Listener, answer: &str) -> [Connection; 2] {
-    // The processes before a new initialisation may still be there.
-    let first = eventually_some("the first extension may register", || {
-        let reply = rapid.call(&Agent::registration("first", &[]));
-        (reply.status == 200).then(|| Agent::registered(&reply))
-    });
-    let reply = subscribe(rapid, &first, &listener.subscription());
-    assert_eq!((reply.status, reply.text().as_str()), (200, answer));
-    let second = Agent::register(rapid, "second", &[]);
-    [first.ask(rapid), second.ask(rapid)]
-}
+use crate::stage::{
+    LOGS, Listener, TELEMETRY, extensions, initialise, initialise_with, members, order, records,
+    subscribe,
+};
 
 // --- The service's sequences -----------------------------------------------------------------
 
@@ -251,6 +124,155 @@ fn a_timeout_and_the_initialisation_after_it_are_told_in_the_services_order() {
 }
 
 #[test]
+fn the_logs_api_tells_an_invocation_and_a_timeout_in_its_own_records() {
+    // The schema, whether it knows `platform.runtimeDone`.
+    for (schema, knows_the_end_of_the_runtime) in [("2020-08-15", false), ("2021-03-18", true)] {
+        let (extensions, listener) = (extensions(), Listener::start());
+        let rapid = Rapid::serve(Options::fixture().timeout(1).extensions(&extensions));
+        let subscription = listener.subscription_to(schema);
+        let _parked = initialise_with(&rapid, LOGS, &[subscription], "\"OK\"");
+        let mut print = event("print");
+        print["text"] = "one\n".into();
+        let good = rapid.invoke(print.to_string()).request_id();
+        let late = rapid.invoke(event("hang").to_string()).request_id();
+
+        let events = listener.wait_for("platform.report", 2);
+        let initialisation = ["logsSubscription", "extension", "extension"];
+        let done = if knows_the_end_of_the_runtime { &["runtimeDone"][..] } else { &[] };
+        let invocation = [&["start", "function"], done, &["end", "report"]].concat();
+        let timeout = [&["start"], done, &["fault", "end", "report"]].concat();
+        let expected = [&initialisation[..], &invocation, &timeout].concat();
+        assert_eq!(order(&events), expected, "{schema}: {events:#?}");
+
+        let subscribed = json!({
+            "name": "first",
+            "state": "Subscribed",
+            "types": ["platform", "function", "extension"],
+        });
+        assert_eq!(records(&events, "platform.logsSubscription"), [&subscribed]);
+        let ready =
+            ["first", "second"].map(|name| json!({ "name": name, "state": "Ready", "events": [] }));
+        assert_eq!(records(&events, "platform.extension"), [&ready[0], &ready[1]]);
+        let ids = [&good, &late];
+        let start = ids.map(|id| json!({ "requestId": id, "version": "$LATEST" }));
+        assert_eq!(records(&events, "platform.start"), [&start[0], &start[1]]);
+        let end = ids.map(|id| json!({ "requestId": id }));
+        assert_eq!(records(&events, "platform.end"), [&end[0], &end[1]]);
+        let fault = json!(format!("RequestId: {late}\tStatus: timeout\n"));
+        assert_eq!(records(&events, "platform.fault"), [&fault]);
+        if knows_the_end_of_the_runtime {
+            let done = [(&good, "success"), (&late, "timeout")]
+                .map(|(id, status)| json!({ "requestId": id, "status": status }));
+            assert_eq!(records(&events, "platform.runtimeDone"), [&done[0], &done[1]]);
+        }
+        let metrics = ["durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB"];
+        let reports = records(&events, "platform.report");
+        for (report, (id, more)) in
+            reports.iter().zip([(&good, &["initDurationMs"][..]), (&late, &[])])
+        {
+            assert_eq!(
+                (members(report), &report["requestId"]),
+                (vec!["metrics", "requestId"], &json!(id))
+            );
+            let mut expected = [&metrics[..], more].concat();
+            expected.sort_unstable();
+            assert_eq!(members(&report["metrics"]), expected);
+        }
+        assert_eq!(reports[1]["metrics"]["durationMs"].to_string(), "1000.0");
+        assert_eq!(reports[1]["metrics"]["billedDurationMs"].to_string(), "1000");
+    }
+}
+
+#[test]
+fn each_schema_of_the_telemetry_api_has_its_own_members() {
+    let schemas = ["2022-07-01", "2022-12-13", "2025-01-29"];
+    let (extensions, listeners) = (extensions(), schemas.map(|_| Listener::start()));
+    let rapid = Rapid::serve(Options::fixture().extensions(&extensions));
+    let subscriptions: Vec<Value> =
+        listeners.iter().zip(schemas).map(|(one, schema)| one.subscription_to(schema)).collect();
+    let _parked = initialise_with(&rapid, TELEMETRY, &subscriptions, "\"OK\"");
+    rapid.expect_echo();
+    let told = listeners.each_ref().map(|listener| listener.wait_for("platform.report", 1));
+    let of_the_function = "functionName functionVersion initializationType instanceId \
+                           instanceMaxMemory phase";
+    for (kind, expected) in [
+        ("initStart", ["initializationType phase", of_the_function, of_the_function]),
+        ("initRuntimeDone", ["initializationType phase status"; 3]),
+        (
+            "initReport",
+            [
+                "initializationType metrics phase",
+                "initializationType metrics phase status",
+                "initializationType metrics phase status",
+            ],
+        ),
+        ("telemetrySubscription", ["name state types"; 3]),
+        ("extension", ["events name state"; 3]),
+        ("start", ["requestId version", "requestId version", "functionArn requestId version"]),
+        ("runtimeDone", ["metrics requestId spans status"; 3]),
+        ("report", ["metrics requestId spans status"; 3]),
+    ] {
+        let kind = format!("platform.{kind}");
+        for ((events, expected), schema) in told.iter().zip(expected).zip(schemas) {
+            let found = records(events, &kind);
+            assert_eq!(members(found[0]).join(" "), expected, "{kind} in {schema}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_brought_as_it_was_asked_for() {
+    let (extensions, heads) = (extensions(), Arc::<Mutex<Vec<String>>>::default());
+    let shared = Arc::clone(&heads);
+    let subscriber =
+        Subscriber::start(move |batch| shared.lock().unwrap().push(batch.head.clone()));
+    let port = subscriber.port();
+    let rapid = Rapid::serve(Options::fixture().extensions(&extensions));
+    let uri = format!("http://sandbox.localdomain:{port}/a/b?c=d");
+    let destination = json!({ "protocol": "HTTP", "URI": uri, "method": "PUT" });
+    let subscription = json!({ "types": ["platform"], "destination": destination });
+    let _parked = initialise_with(&rapid, LOGS, &[subscription], "\"OK\"");
+    let head = eventually_some("a batch", || heads.lock().unwrap().first().cloned());
+    let value = |name: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name:?} in {head}")).to_owned()
+    };
+    let (length, sequence) = (value("content-length: "), value("sequence-id: "));
+    assert_eq!(sequence.len(), 43, "{sequence}");
+    assert_eq!(
+        head,
+        format!(
+            "PUT /a/b?c=d HTTP/1.1\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\nhost: 127.0.0.1:{port}\r\nconnection: keep-alive\r\n\
+             user-agent: awslambda-worker/1.0\r\nsequence-id: {sequence}\r\n\r\n"
+        )
+    );
+}
+
+#[test]
+fn over_tcp_every_event_is_a_line() {
+    let (extensions, listener) = (extensions(), Listener::start());
+    let (tcp, port) = rapid_e2e::bind(0);
+    let rapid = Rapid::serve(Options::fixture().extensions(&extensions));
+    let destination = json!({ "protocol": "TCP", "port": port });
+    let mut over_tcp = listener.subscription();
+    over_tcp["destination"] = destination;
+    let subscriptions = [listener.subscription(), over_tcp];
+    let _parked = initialise_with(&rapid, TELEMETRY, &subscriptions, "\"OK\"");
+    rapid.expect_echo();
+    let (stream, _) = tcp.accept().unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut lines = BufReader::new(stream)
+        .lines()
+        .map(|line| -> Value { serde_json::from_str(&line.unwrap()).unwrap() });
+    let mut told: Vec<Value> = Vec::new();
+    while told.last().is_none_or(|event| event["type"] != "platform.report") {
+        told.push(lines.next().unwrap());
+    }
+    assert_eq!(told, listener.wait_for("platform.report", 1));
+}
+
+#[test]
 fn nobody_subscribes_after_the_initialisation() {
     let (extensions, listener) = (extensions(), Listener::start());
     let rapid = Rapid::serve(Options::fixture().extensions(&extensions));
@@ -258,7 +280,7 @@ fn nobody_subscribes_after_the_initialisation() {
     let second = Agent::register(&rapid, "second", &[]);
     let _parked = [first.ask(&rapid), second.ask(&rapid)];
     rapid.expect_echo();
-    let reply = subscribe(&rapid, &first, &listener.subscription());
+    let reply = subscribe(&rapid, &first, TELEMETRY, &listener.subscription());
     assert_eq!(
         (reply.status, reply.text().trim_end()),
         (
@@ -275,7 +297,7 @@ fn switched_off_it_is_not_supported() {
         let extensions = extensions();
         let rapid = Rapid::serve(options.extensions(&extensions).flags(["--init", "eager"]));
         let first = Agent::register(&rapid, "first", &[]);
-        let reply = subscribe(&rapid, &first, &listener.subscription());
+        let reply = subscribe(&rapid, &first, TELEMETRY, &listener.subscription());
         let body = r#"{"errorMessage":"Telemetry API is not supported","errorType":"Telemetry.NotSupported"}"#;
         assert_eq!((reply.status, reply.text().trim_end()), (202, body));
     }
@@ -307,7 +329,13 @@ fn in_the_json_format_the_log_is_filtered_and_subscribers_get_everything() {
         printed.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let id = json!(reply.request_id());
     let kinds: Vec<&str> = logged.iter().filter_map(|line| line["type"].as_str()).collect();
-    let system = ["platform.extension", "platform.extension", "platform.start", "platform.report"];
+    let system = [
+        "platform.telemetrySubscription",
+        "platform.extension",
+        "platform.extension",
+        "platform.start",
+        "platform.report",
+    ];
     assert_eq!(kinds, system, "{logged:#?}");
     let function = logged.iter().filter(|line| line.get("type").is_none());
     assert_eq!(function.collect::<Vec<_>>(), [&told[2]]);

@@ -1,7 +1,9 @@
 //! Installs the real clients that the emulator is tested with: the runtime
-//! clients of Python, Node and Rust, the SDK that calls functions, and the
-//! emulator that others use today, to compare answers with; and extensions:
-//! with AWS's client, with rapid's own, and AWS's web adapter.
+//! clients of Python, Node and Rust, the SDKs of Python and JavaScript that
+//! call functions, and the emulator that others use today, to compare answers with; and extensions:
+//! with AWS's client, with rapid's own, AWS's web adapter, and one in Node
+//! that reports to OpenTelemetry. A browser, which opens what functions serve,
+//! is Debian's.
 //!
 //! Everything lands in `target/peers`, from pinned versions, and only from
 //! package registries: the machine needs no access to anything else. A peer
@@ -37,11 +39,17 @@ const RIE_MEMBER: &str = "samcli/local/rapid/aws-lambda-rie";
 /// How much of a failed command's output is worth reading in a terminal.
 const TAIL_LINES: usize = 30;
 
-/// Programs that compile the native clients, and the Debian package of each.
+/// A program that the machine has to have, and the Debian package with it.
+type Program = (&'static str, &'static str);
+
+/// What opens the pages of functions.
+const BROWSER: Program = ("chromium", "chromium");
+
+/// What compiles the native clients.
 ///
 /// curl's `buildconf`, which the Node client runs over the curl it bundles,
 /// asks for the second half.
-const BUILD_TOOLS: [(&str, &str); 9] = [
+const BUILD_TOOLS: [Program; 9] = [
     ("g++", "g++"),
     ("make", "make"),
     ("tar", "tar"),
@@ -84,8 +92,23 @@ const NODE: Peer = Peer {
     install: install_node,
 };
 
+/// Apart from [`NODE`], which takes minutes to install again.
+const SDK: Peer = Peer {
+    name: "sdk",
+    inputs: &["tests/peers/sdk/package.json", "tests/peers/sdk/package-lock.json"],
+    products: &["node_modules/@aws-sdk/client-lambda/package.json"],
+    install: install_sdk,
+};
+
 const RIE: Peer =
     Peer { name: "rie", inputs: &[], products: &["aws-lambda-rie"], install: install_rie };
+
+const SERVERLESS: Peer = Peer {
+    name: "serverless",
+    inputs: &["tests/peers/serverless"],
+    products: &["otel-extension/index.js"],
+    install: install_serverless,
+};
 
 const RUST: Peer = Peer {
     name: "rust",
@@ -95,25 +118,41 @@ const RUST: Peer = Peer {
         "examples/rust/src/main.rs",
         "tests/peers/rust/Cargo.toml",
         "tests/peers/rust/Cargo.lock",
-        "tests/peers/rust/src/main.rs",
+        "tests/peers/rust/src",
         "tests/peers/extensions/Cargo.toml",
         "tests/peers/extensions/Cargo.lock",
         "tests/peers/extensions/src",
         "examples/extension-rust/Cargo.toml",
         "examples/extension-rust/Cargo.lock",
         "examples/extension-rust/src",
-        // The client that two of them are written with, and where its versions
-        // are.
+        "examples/extension-telemetry/Cargo.toml",
+        "examples/extension-telemetry/Cargo.lock",
+        "examples/extension-telemetry/src",
+        // The client that four of them are written with, what it takes its
+        // events and its server from, and where its versions are.
         "crates/extension/Cargo.toml",
         "crates/extension/src",
+        "crates/events/Cargo.toml",
+        "crates/events/src",
+        "crates/fatal-error/Cargo.toml",
+        "crates/fatal-error/src",
+        "crates/http/Cargo.toml",
+        "crates/http/src",
+        "crates/interop/Cargo.toml",
+        "crates/interop/src",
         "Cargo.toml",
     ],
     products: &[
         "debug/hello-rust",
         "debug/echo",
+        "debug/stream",
+        "debug/web",
         "debug/logger",
+        "debug/shipper",
         "debug/with-lambda-extension",
+        "debug/with-lambda-telemetry",
         "debug/with-rapid-extension",
+        "debug/with-rapid-telemetry",
         "debug/lambda-adapter",
     ],
     install: install_rust,
@@ -142,31 +181,33 @@ pub(crate) fn provision(root: &Path) -> Result<()> {
     let (root, peers, _lock) = &open(root)?;
 
     let mut stale = Vec::new();
-    for peer in [PYTHON, NODE, RIE, RUST] {
+    for peer in [PYTHON, NODE, SDK, RIE, SERVERLESS, RUST] {
         if !peer.is_current(root, peers)? {
             stale.push(peer.name);
         }
     }
+    let mut programs = vec![BROWSER];
+    if stale.contains(&NODE.name) || stale.contains(&RUST.name) {
+        programs.extend(BUILD_TOOLS);
+    }
+    require(&programs, peers)?;
     if stale.is_empty() {
         return Ok(());
     }
     let start = Instant::now();
     progress(&format!("installing {}", stale.join(", ")));
-    if stale.contains(&NODE.name) || stale.contains(&RUST.name) {
-        require_build_tools(peers)?;
-    }
 
     // Two chains, since Node's build takes cmake from the Python peer, and its
     // configure scripts leave a core idle.
-    let chain = |chain: [Peer; 2]| {
+    let chain = |chain: &[Peer]| {
         chain
             .iter()
             .filter(|peer| stale.contains(&peer.name))
             .try_for_each(|peer| peer.provision(root, peers))
     };
     let (first, second) = thread::scope(|scope| {
-        let other = scope.spawn(|| chain([RIE, RUST]));
-        (chain([PYTHON, NODE]), other.join())
+        let other = scope.spawn(|| chain(&[RIE, SDK, SERVERLESS, RUST]));
+        (chain(&[PYTHON, NODE]), other.join())
     });
     let second = second.unwrap_or_else(|_| Err(anyhow!("a thread that installs peers panicked")));
     match (first, second) {
@@ -270,6 +311,16 @@ impl Site<'_> {
         fs::create_dir_all(&self.dir).with_context(|| format!("creating {}", self.dir.display()))
     }
 
+    /// What npm installs from: the two files that a peer's sources name their packages in.
+    fn copy_packages(&self, from: &str) -> Result<()> {
+        for file in ["package.json", "package-lock.json"] {
+            let from = self.root.join(from).join(file);
+            fs::copy(&from, self.dir.join(file))
+                .with_context(|| format!("copying {}", from.display()))?;
+        }
+        Ok(())
+    }
+
     /// A binary of the Python peer.
     fn python(&self, program: &str) -> PathBuf {
         self.peers.join(PYTHON.name).join("bin").join(program)
@@ -310,11 +361,7 @@ fn install_python(site: &Site) -> Result<()> {
 
 fn install_node(site: &Site) -> Result<()> {
     site.empty_dir()?;
-    for file in ["package.json", "package-lock.json"] {
-        let from = site.root.join("tests/peers/node").join(file);
-        fs::copy(&from, site.dir.join(file))
-            .with_context(|| format!("copying {}", from.display()))?;
-    }
+    site.copy_packages("tests/peers/node")?;
     let headers = node_headers()?;
     let parallel = thread::available_parallelism().map_or(1, |count| count.get());
     site.run(
@@ -347,6 +394,23 @@ fn install_node(site: &Site) -> Result<()> {
             // Read when it is loaded, and without a null check.
             .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
         "what was built does not load",
+    )
+}
+
+fn install_sdk(site: &Site) -> Result<()> {
+    site.empty_dir()?;
+    site.copy_packages("tests/peers/sdk")?;
+    site.run(
+        Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .current_dir(&site.dir),
+        "the package registry of Node must be reachable, and Node must be 20 or later",
+    )?;
+    site.run(
+        Command::new("node")
+            .args(["--print", "require(process.argv[1]).LambdaClient.name"])
+            .arg(site.dir.join("node_modules/@aws-sdk/client-lambda")),
+        "what was installed does not load",
     )
 }
 
@@ -388,6 +452,25 @@ wheels, member, target = sys.argv[1:]
 pathlib.Path(target).write_bytes(zipfile.ZipFile(wheel).read(member))
 ";
 
+fn install_serverless(site: &Site) -> Result<()> {
+    site.empty_dir()?;
+    site.copy_packages("tests/peers/serverless")?;
+    site.run(
+        Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .current_dir(&site.dir),
+        "the package registry of Node must be reachable",
+    )?;
+    let packages = site.dir.join("node_modules");
+    // The layer's archive has the extension with all that it needs.
+    let archive = packages.join("@serverless/aws-lambda-otel-extension-dist/extension.zip");
+    site.run(
+        Command::new("python3").args(["-m", "zipfile", "-e"]).arg(archive).arg(&site.dir),
+        "the package has no archive that can be unpacked",
+    )?;
+    remove(&packages)
+}
+
 fn install_rust(site: &Site) -> Result<()> {
     // The directory stays as it is: cargo knows what in it is out of date.
     // Of what has the same version and features in several of them, it compiles
@@ -397,6 +480,7 @@ fn install_rust(site: &Site) -> Result<()> {
         "examples/rust/Cargo.toml",
         "tests/peers/extensions/Cargo.toml",
         "examples/extension-rust/Cargo.toml",
+        "examples/extension-telemetry/Cargo.toml",
     ] {
         site.run(
             // The Node peer, installed meanwhile, takes longest: rustc is to use
@@ -436,16 +520,16 @@ fn hash_below(root: &Path, path: &Path, hasher: &mut DefaultHasher) -> Result<()
     names.iter().try_for_each(|name| hash_below(root, &path.join(name), hasher))
 }
 
-/// Finds what the native clients are compiled with, or installs it where that
-/// needs nobody's consent: on a machine that this process administers.
-fn require_build_tools(peers: &Path) -> Result<()> {
-    let missing = missing_packages();
+/// Finds programs, or installs them where that needs nobody's consent: on a
+/// machine that this process administers.
+fn require(programs: &[Program], peers: &Path) -> Result<()> {
+    let missing = missing_packages(programs);
     if missing.is_empty() {
         return Ok(());
     }
     let install = format!("apt-get install {}", missing.join(" "));
     if !is_root() || find_program("apt-get").is_none() {
-        bail!("programs that compile the peers are missing: {install}");
+        bail!("programs that the tests or their peers need are missing: {install}");
     }
     let start = Instant::now();
     let log = peers.join("apt.log");
@@ -459,7 +543,7 @@ fn require_build_tools(peers: &Path) -> Result<()> {
         }
         run(&mut command, &log, &help)?;
     }
-    let still = missing_packages();
+    let still = missing_packages(programs);
     if !still.is_empty() {
         bail!("`{install}` went well, but did not bring all of it: {still:?} are still missing");
     }
@@ -467,8 +551,8 @@ fn require_build_tools(peers: &Path) -> Result<()> {
     Ok(())
 }
 
-fn missing_packages() -> Vec<&'static str> {
-    BUILD_TOOLS
+fn missing_packages(programs: &[Program]) -> Vec<&'static str> {
+    programs
         .iter()
         .filter(|(program, _)| find_program(program).is_none())
         .map(|(_, package)| *package)

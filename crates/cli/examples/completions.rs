@@ -7,6 +7,8 @@
 #[expect(dead_code, reason = "only what the command line may look like is of use here")]
 #[path = "../src/args.rs"]
 mod args;
+#[path = "../src/endpoint.rs"]
+mod endpoint;
 #[expect(dead_code, reason = "only the settings' flags are of use here")]
 #[path = "../src/settings.rs"]
 mod settings;

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command, value_parser};
 
 use rapid::Persona;
 
+use crate::endpoint::Endpoint;
 use crate::settings::{SETTINGS, Setting};
 
 /// What was typed.
@@ -30,8 +31,20 @@ pub(crate) struct Args {
 pub(crate) enum Task {
     /// Serve until a signal comes.
     Serve,
-    /// Invoke and leave.
+    /// Start the function, invoke it and leave.
     Invoke(InvokeArgs),
+    /// Invoke a function that is served elsewhere.
+    Call(InvokeArgs, Target),
+}
+
+impl Task {
+    /// Whether there will be processes of a function.
+    pub(crate) const fn starts_a_function(&self) -> bool {
+        match self {
+            Self::Serve | Self::Invoke(_) => true,
+            Self::Call(..) => false,
+        }
+    }
 }
 
 /// What `rapid invoke` alone is told.
@@ -41,14 +54,43 @@ pub(crate) struct InvokeArgs {
     pub(crate) payload: Option<String>,
     /// `--payload-file`; `-` is standard input.
     pub(crate) payload_file: Option<PathBuf>,
+    /// `--client-context`: JSON.
+    pub(crate) client_context: Option<String>,
     /// `--repeat`.
     pub(crate) repeat: u32,
+    /// `--stream`.
+    pub(crate) stream: bool,
+    /// `--tail`.
+    pub(crate) tail: bool,
+}
+
+/// A function that is served elsewhere, and what is wanted of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// `--endpoint`.
+    pub(crate) endpoint: Endpoint,
+    /// `--qualifier`.
+    pub(crate) qualifier: Option<String>,
+    /// `--async` and `--dry-run`.
+    pub(crate) wanted: Wanted,
+}
+
+/// What is wanted of an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Its response.
+    Response,
+    /// That it runs some time.
+    Acceptance,
+    /// To know whether it would be accepted.
+    Check,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   rapid -- python3 -m awslambdaric app.handler
   rapid invoke --payload '{\"name\":\"you\"}' -- ./bootstrap
+  rapid invoke --payload '{\"name\":\"you\"}' --endpoint http://localhost:8080
   curl -d '{}' http://localhost:8080/2015-03-31/functions/function/invocations
 
 Every option also has a RAPID_… environment variable and a key in rapid.toml
@@ -56,11 +98,22 @@ Every option also has a RAPID_… environment variable and a key in rapid.toml
 Without a command, /var/task/bootstrap, /opt/bootstrap and /var/runtime/bootstrap are tried.";
 
 const INVOKE_AFTER_HELP: &str = "\
+Examples:
+  rapid invoke --payload '{\"name\":\"you\"}' -- ./bootstrap
+  rapid invoke --stream --payload-file event.json -- ./bootstrap
+  rapid invoke --endpoint http://localhost:8080 --tail
+  rapid invoke --endpoint http://localhost:8080 --async
+
 The response goes to standard output, everything else to standard error.
 
 Exit status: 0 response, 1 function error, 2 wrong usage, 3 initialisation failed,
 4 timeout, 5 the runtime or an extension crashed, or memory ran out, 6 throttled,
-10 and above: rapid itself failed, or a signal ended it (130, 143).";
+10 and above: rapid itself or the endpoint (12) failed, or a signal ended it (130, 143).";
+
+/// The settings that say something of a call to an endpoint; the others are about a function that
+/// rapid itself starts.
+const SETTINGS_OF_CALLS: [&str; 5] =
+    ["function-name", "compat", "log-level", "log-format", "threads"];
 
 impl Args {
     /// Reads the command line, `words` including the program's name. A binary that is called like
@@ -77,12 +130,8 @@ impl Args {
         let matches = definition.try_get_matches_from_mut(words)?;
         let (task, sub) = match matches.subcommand() {
             Some(("invoke", sub)) => {
-                let invoke = InvokeArgs {
-                    payload: sub.get_one::<String>("payload").cloned(),
-                    payload_file: sub.get_one::<PathBuf>("payload-file").cloned(),
-                    repeat: sub.get_one::<u32>("repeat").copied().unwrap_or(1),
-                };
-                (Task::Invoke(invoke), sub)
+                let task = invocation(sub).map_err(|(kind, text)| definition.error(kind, text))?;
+                (task, sub)
             }
             Some((_, sub)) => (Task::Serve, sub),
             None => (Task::Serve, &matches),
@@ -100,14 +149,8 @@ impl Args {
                 before.extend(values);
             }
         }
-        let out_of_place = SETTINGS
-            .iter()
-            .filter(|setting| setting.serve_only && matches!(task, Task::Invoke(_)))
-            .find(|setting| flags.contains_key(setting.key));
-        if let Some(setting) = out_of_place {
-            let message =
-                format!("--{} is for `rapid serve`; `rapid invoke` takes no invokers", setting.key);
-            return Err(definition.error(ErrorKind::ArgumentConflict, message));
+        if let Some(text) = out_of_place(&task, &flags) {
+            return Err(definition.error(ErrorKind::ArgumentConflict, text));
         }
         Ok(Self {
             task,
@@ -118,6 +161,72 @@ impl Args {
                 .map(|words| words.cloned().collect())
                 .unwrap_or_default(),
         })
+    }
+}
+
+/// What `rapid invoke` is to do, or what is wrong with that.
+fn invocation(matches: &ArgMatches) -> Result<Task, (ErrorKind, String)> {
+    let switch = |name| matches.get_flag(name);
+    let text = |name| matches.get_one::<String>(name).cloned();
+    let invoke = InvokeArgs {
+        payload: text("payload"),
+        payload_file: matches.get_one::<PathBuf>("payload-file").cloned(),
+        client_context: text("client-context"),
+        repeat: matches.get_one::<u32>("repeat").copied().unwrap_or(1),
+        stream: switch("stream"),
+        tail: switch("tail"),
+    };
+    let qualifier = text("qualifier");
+    let wanted = match (switch("async"), switch("dry-run")) {
+        (true, _) => Wanted::Acceptance,
+        (false, true) => Wanted::Check,
+        (false, false) => Wanted::Response,
+    };
+    if let Some(endpoint) = matches.get_one::<Endpoint>("endpoint") {
+        if matches.contains_id("command") {
+            let text = "--endpoint calls a function that is served already; leave the command out, \
+                        or --endpoint to have it started";
+            return Err((ErrorKind::ArgumentConflict, text.to_owned()));
+        }
+        let endpoint = endpoint.clone();
+        return Ok(Task::Call(invoke, Target { endpoint, qualifier, wanted }));
+    }
+    let missing = match (wanted, qualifier) {
+        (Wanted::Acceptance, _) => {
+            "--async needs --endpoint: what is invoked so runs later, in a rapid that goes on \
+             running. Start one with `rapid -- COMMAND`, and call it with `rapid invoke --async \
+             --endpoint http://localhost:8080`"
+        }
+        (Wanted::Check, _) => {
+            "--dry-run needs --endpoint: it asks a rapid that runs whether it would take the \
+             invocation"
+        }
+        (Wanted::Response, Some(_)) => {
+            "--qualifier needs --endpoint: a function that is started here has the version that \
+             --function-version says"
+        }
+        (Wanted::Response, None) => return Ok(Task::Invoke(invoke)),
+    };
+    Err((ErrorKind::MissingRequiredArgument, missing.to_owned()))
+}
+
+/// What is wrong with a flag that means nothing to the task, if there is one.
+fn out_of_place(task: &Task, flags: &BTreeMap<&'static str, Vec<String>>) -> Option<String> {
+    let mut given = SETTINGS.iter().filter(|setting| flags.contains_key(setting.key));
+    match task {
+        Task::Serve => None,
+        Task::Invoke(_) => given.find(|setting| setting.serve_only).map(|setting| {
+            format!("--{} is for `rapid serve`; `rapid invoke` takes no invokers", setting.key)
+        }),
+        Task::Call(..) => {
+            given.find(|setting| !SETTINGS_OF_CALLS.contains(&setting.key)).map(|setting| {
+                format!(
+                    "--{} is for a function that rapid starts; what is served at --endpoint has \
+                     settings of its own",
+                    setting.key
+                )
+            })
+        }
     }
 }
 
@@ -166,8 +275,8 @@ pub(crate) fn command(color: ColorChoice, persona: Persona) -> Command {
         )
         .subcommand(
             Command::new("invoke")
-                .about("Start the function, invoke it, print its response and leave")
-                .override_usage("rapid invoke [OPTIONS] [--] [COMMAND [ARGS]...]")
+                .about("Start the function, or call one that is served; print its response and leave")
+                .override_usage("rapid invoke [OPTIONS] [--] [COMMAND [ARGS]...]\n       rapid invoke --endpoint URL [OPTIONS]")
                 .after_help(INVOKE_AFTER_HELP)
                 .args_override_self(true)
                 .args(invoke_args())
@@ -212,7 +321,8 @@ fn words() -> Arg {
         .value_parser(OsStringValueParser::new())
 }
 
-fn invoke_args() -> [Arg; 3] {
+fn invoke_args() -> [Arg; 10] {
+    let switch = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
     [
         Arg::new("payload")
             .long("payload")
@@ -225,11 +335,40 @@ fn invoke_args() -> [Arg; 3] {
             .value_name("FILE")
             .help("A file with the event; - is standard input")
             .value_parser(value_parser!(PathBuf)),
+        Arg::new("client-context")
+            .long("client-context")
+            .value_name("JSON")
+            .help("What the function's context tells of the client"),
         Arg::new("repeat")
             .long("repeat")
             .value_name("NUMBER")
             .help("How often to invoke, one after the other; stops at the first error [default: 1]")
             .value_parser(value_parser!(u32).range(1..)),
+        switch("stream").help(
+            "Print the response piece by piece, as the function produces it, and nothing else",
+        ),
+        switch("tail").help(
+            "Print the last 4 KiB of the invocation's log after the response; of a function \
+                   that is started here, instead of all of its log",
+        ),
+        Arg::new("endpoint")
+            .long("endpoint")
+            .value_name("URL")
+            .help(
+                "Call a function that is served at an Invoke API, as in http://localhost:8080, \
+                   instead of starting one; --function-name says which [default: function]",
+            )
+            .value_parser(Endpoint::parse),
+        Arg::new("qualifier")
+            .long("qualifier")
+            .value_name("QUALIFIER")
+            .help("With --endpoint: the version or alias to call"),
+        switch("async")
+            .help("With --endpoint: do not wait for the response; prints the request id")
+            .conflicts_with_all(["stream", "tail", "dry-run", "client-context"]),
+        switch("dry-run")
+            .help("With --endpoint: ask whether the invocation would be taken; nothing runs")
+            .conflicts_with_all(["stream", "tail"]),
     ]
 }
 
@@ -322,6 +461,52 @@ mod tests {
             "rapid --queue 1 invoke -- x",
         ] {
             assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_makes_it_a_call() {
+        let line = "rapid invoke --endpoint http://localhost:8080 --function-name f \
+                    --qualifier live --stream --tail --repeat 2";
+        let args = parse(line).unwrap();
+        let Task::Call(invoke, target) = args.task else { panic!("not a call") };
+        assert!(invoke.stream && invoke.tail && invoke.repeat == 2);
+        assert_eq!(target.qualifier.as_deref(), Some("live"));
+        assert_eq!(target.wanted, Wanted::Response);
+        assert_eq!(args.flags["function-name"], ["f"]);
+        for (flag, wanted) in [("--async", Wanted::Acceptance), ("--dry-run", Wanted::Check)] {
+            let line = format!("rapid invoke --endpoint http://localhost:8080 {flag}");
+            let Task::Call(_, target) = parse(&line).unwrap().task else { panic!("not a call") };
+            assert_eq!(target.wanted, wanted);
+        }
+    }
+
+    #[test]
+    fn what_only_a_call_or_only_a_start_can_do_says_so() {
+        let call = "rapid invoke --endpoint http://localhost:8080";
+        for (line, told) in [
+            ("rapid invoke --async -- x".to_owned(), "--async needs --endpoint"),
+            ("rapid invoke --dry-run -- x".to_owned(), "--dry-run needs --endpoint"),
+            ("rapid invoke --qualifier 1 -- x".to_owned(), "--qualifier needs --endpoint"),
+            (format!("{call} -- ./bootstrap"), "leave the command out"),
+            (format!("{call} --timeout 3"), "--timeout is for a function that rapid starts"),
+            ("rapid --queue 3 invoke --endpoint http://a".to_owned(), "--queue is for a function"),
+            (format!("{call} --async --stream"), "cannot be used with"),
+            (format!("{call} --async --tail"), "cannot be used with"),
+            (format!("{call} --async --dry-run"), "cannot be used with"),
+            (format!("{call} --async --client-context {{}}"), "cannot be used with"),
+            (format!("{call} --dry-run --stream"), "cannot be used with"),
+            ("rapid invoke --endpoint https://a".to_owned(), "https"),
+        ] {
+            let error = parse(&line).unwrap_err().to_string();
+            assert!(error.contains(told), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_setting_of_calls_is_one() {
+        for key in SETTINGS_OF_CALLS {
+            assert!(SETTINGS.iter().any(|setting| setting.key == key), "{key}");
         }
     }
 }

@@ -1,12 +1,17 @@
 //! From what was typed, set and written to what holds.
 
+mod async_invokes;
+mod function_url;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rapid::{InitMode, Persona};
+use http::HeaderValue;
+use rapid::async_invoke::Config as AsyncConfig;
+use rapid::{Bandwidth, InitMode, Origins, Persona, TelemetryMode, UrlSettings};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::Args;
@@ -53,8 +58,17 @@ pub(crate) struct Config {
     pub(crate) handler: Option<OsString>,
     /// Absolute; `None`: where the service has them.
     pub(crate) extension_dirs: Option<Vec<PathBuf>>,
-    pub(crate) telemetry: Option<bool>,
-    pub(crate) function_name: String,
+    pub(crate) telemetry: Option<TelemetryMode>,
+    pub(crate) hosts_file: Option<PathBuf>,
+    pub(crate) origins: Origins,
+    /// `None`: the function is not served as plain HTTP.
+    pub(crate) function_url: Option<UrlSettings>,
+    pub(crate) tracing: Option<bool>,
+    pub(crate) stream_bandwidth: Option<Bandwidth>,
+    /// `None`: the emulator has none.
+    pub(crate) async_invokes: Option<AsyncConfig>,
+    /// `None`: nobody has named it.
+    pub(crate) function_name: Option<String>,
     pub(crate) function_version: String,
     pub(crate) region: String,
     pub(crate) account: Option<String>,
@@ -142,14 +156,28 @@ impl Config {
                 .unwrap_or(3008),
             handler: values.text("handler").map(OsString::from),
             extension_dirs: values.directories("extensions-dir"),
-            telemetry: values.read("telemetry", "on or off", |text| match text {
+            telemetry: values.read("telemetry", "on, strict or off", |text| match text {
+                "on" | "true" => Some(TelemetryMode::On),
+                "strict" => Some(TelemetryMode::Strict),
+                "off" | "false" => Some(TelemetryMode::Off),
+                _ => None,
+            }),
+            origins: values
+                .read("cors-origin", "an origin like https://example.com, * or none", origins)
+                .unwrap_or_default(),
+            function_url: values.function_url(),
+            hosts_file: match values.text("hosts-file") {
+                Some(file) => (file != "none").then(|| PathBuf::from(file)),
+                None => Some(PathBuf::from("/etc/hosts")),
+            },
+            tracing: values.read("tracing", "on or off", |text| match text {
                 "on" | "true" => Some(true),
                 "off" | "false" => Some(false),
                 _ => None,
             }),
-            function_name: values
-                .text("function-name")
-                .unwrap_or_else(|| "test_function".to_owned()),
+            stream_bandwidth: values.bandwidth(),
+            async_invokes: values.async_invokes(persona),
+            function_name: values.text("function-name"),
             function_version: values
                 .text("function-version")
                 .unwrap_or_else(|| "$LATEST".to_owned()),
@@ -236,6 +264,12 @@ impl<V: Vars> Values<'_, V> {
         Some((values.pop()?, source))
     }
 
+    /// Where a setting was given, if it was.
+    fn source(&self, key: &str) -> Option<Source> {
+        let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
+        self.find(setting).map(|(_, source)| source)
+    }
+
     /// Parses a value; one that does not parse is a problem, and counts as absent.
     fn read<T>(
         &mut self,
@@ -275,6 +309,23 @@ impl<V: Vars> Values<'_, V> {
         })
     }
 
+    /// Both halves of it, if one of them was given.
+    fn bandwidth(&mut self) -> Option<Bandwidth> {
+        let (least, most) = (Bandwidth::RANGE.start(), Bandwidth::RANGE.end());
+        let allowed = format!("a whole number of bytes from {least} to {most}");
+        let mut half = |key| {
+            self.read(key, &allowed, |text| {
+                text.parse().ok().filter(|bytes| Bandwidth::RANGE.contains(bytes))
+            })
+        };
+        let (rate, burst) = (half("stream-bandwidth"), half("stream-burst"));
+        rate.or(burst)?;
+        let rate = rate.unwrap_or(Bandwidth::DEFAULT_RATE);
+        let burst = burst.unwrap_or(Bandwidth::DEFAULT_BURST);
+        // Both were checked.
+        Bandwidth::new(rate, burst).ok()
+    }
+
     /// Directories that are there, as absolute paths.
     fn directories(&mut self, key: &str) -> Option<Vec<PathBuf>> {
         let setting = SETTINGS.iter().find(|setting| setting.key == key)?;
@@ -302,6 +353,25 @@ impl<V: Vars> Values<'_, V> {
             found.iter().find(|found| found.is_ipv4()).or(found.first()).copied()
         })
     }
+}
+
+/// Whose web pages may invoke.
+fn origins(text: &str) -> Option<Origins> {
+    match text {
+        "*" => Some(Origins::Anybody),
+        "none" => Some(Origins::Nobody),
+        origin => {
+            let value = HeaderValue::from_str(origin).ok().filter(|_| is_origin(origin))?;
+            Some(Origins::These(vec![value]))
+        }
+    }
+}
+
+/// An origin has a scheme and a host, and nothing behind them.
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        !scheme.is_empty() && !host.is_empty() && !host.contains(['/', ' ', '?'])
+    })
 }
 
 /// The emulator's names of levels; the two worst count as errors here.
@@ -332,7 +402,10 @@ mod tests {
         }
     }
 
-    fn resolve(line: &str, vars: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+    pub(super) fn resolve(
+        line: &str,
+        vars: &[(&'static str, &str)],
+    ) -> Result<Config, ConfigError> {
         let words = line.split_whitespace().map(OsString::from);
         let args = Args::parse(words, ColorChoice::Never, Persona::Aws).unwrap();
         let given = Given(vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
@@ -351,7 +424,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.timeout, Duration::from_secs(3));
         assert_eq!(config.memory_mb, 512);
-        assert_eq!(config.function_name, "file");
+        assert_eq!(config.function_name.as_deref(), Some("file"));
         assert_eq!(config.queue, 100);
     }
 
@@ -406,11 +479,73 @@ mod tests {
     #[test]
     fn telemetry_is_switched_by_a_word_or_a_boolean_and_left_to_the_persona_otherwise() {
         let switched = |value| resolve("rapid x", &[("RAPID_TELEMETRY", value)]).unwrap().telemetry;
+        for (value, expected) in [
+            ("on", Some(TelemetryMode::On)),
+            ("true", Some(TelemetryMode::On)),
+            ("strict", Some(TelemetryMode::Strict)),
+            ("off", Some(TelemetryMode::Off)),
+            ("false", Some(TelemetryMode::Off)),
+            ("", None),
+        ] {
+            assert_eq!(switched(value), expected, "{value:?}");
+        }
+        let error = resolve("rapid --telemetry maybe x", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "--telemetry: 'maybe' is not on, strict or off");
+    }
+
+    #[test]
+    fn web_pages_of_this_machine_may_invoke_unless_others_are_named() {
+        let read = |value| resolve("rapid x", &[("RAPID_CORS_ORIGIN", value)]);
+        let these = Origins::These(vec![HeaderValue::from_static("https://example.com:8443")]);
+        for (value, expected) in [
+            ("", Origins::Loopback),
+            ("*", Origins::Anybody),
+            ("none", Origins::Nobody),
+            ("https://example.com:8443", these),
+        ] {
+            assert_eq!(read(value).unwrap().origins, expected, "{value:?}");
+        }
+        for value in ["example.com", "https://", "https://example.com/", "://x"] {
+            assert!(read(value).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_machines_hosts_are_changed_unless_another_file_or_none_is_named() {
+        let file = |value| resolve("rapid x", &[("RAPID_HOSTS_FILE", value)]).unwrap().hosts_file;
+        assert_eq!(file(""), Some(PathBuf::from("/etc/hosts")));
+        assert_eq!(file("/tmp/hosts"), Some(PathBuf::from("/tmp/hosts")));
+        assert_eq!(file("none"), None);
+    }
+
+    #[test]
+    fn tracing_is_switched_by_a_word_or_a_boolean_and_left_to_the_persona_otherwise() {
+        let switched = |value| resolve("rapid x", &[("RAPID_TRACING", value)]).unwrap().tracing;
         assert_eq!((switched("on"), switched("true")), (Some(true), Some(true)));
         assert_eq!((switched("off"), switched("false")), (Some(false), Some(false)));
         assert_eq!(switched(""), None);
-        let error = resolve("rapid --telemetry maybe x", &[]).unwrap_err();
-        assert_eq!(error.to_string(), "--telemetry: 'maybe' is not on or off");
+        let error = resolve("rapid --tracing maybe x", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "--tracing: 'maybe' is not on or off");
+    }
+
+    #[test]
+    fn a_bandwidth_is_limited_by_either_half_and_the_other_is_the_services() {
+        assert_eq!(resolve("rapid x", &[]).unwrap().stream_bandwidth, None);
+        for (flags, rate, burst) in [
+            ("--stream-bandwidth 32768", 32_768, 6_291_456),
+            ("--stream-burst 67108864", 2_097_152, 67_108_864),
+            ("--stream-bandwidth 100000 --stream-burst 200000", 100_000, 200_000),
+        ] {
+            let expected = Bandwidth::new(rate, burst).unwrap();
+            let line = format!("rapid {flags} x");
+            assert_eq!(resolve(&line, &[]).unwrap().stream_bandwidth, Some(expected), "{flags}");
+        }
+        let flags = "rapid --stream-bandwidth 32767 --stream-burst 64MiB x";
+        assert_eq!(
+            resolve(flags, &[]).unwrap_err().to_string(),
+            "--stream-bandwidth: '32767' is not a whole number of bytes from 32768 to 67108864\n\
+             --stream-burst: '64MiB' is not a whole number of bytes from 32768 to 67108864"
+        );
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! `rapid invoke`: starts the function, invokes it, prints its response and leaves.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
-use rapid::{Bytes, Console, Guard, InvokeAnswer, Persona, Running};
-use serde::de::IgnoredAny;
+use http_body_util::BodyExt as _;
+use rapid::{Console, Guard, InvokeAnswer, InvokePort as _, Persona, Running};
+use rapid_interop::mode::{InvokeResponseMode, ResponseMode};
+use rapid_interop::{InvokeStream, StreamEnd};
 
 use crate::args::InvokeArgs;
 use crate::config::Config;
+use crate::event::Event;
 use crate::exit::Exit;
-use crate::signals::{Asked, Signals, shut_down};
+use crate::printer::{Printer, Unprintable, cut_off};
+use crate::signals::{Signals, shut_down};
 use crate::{builder, cannot_start, say};
 
 pub(crate) async fn run(
@@ -22,8 +26,13 @@ pub(crate) async fn run(
     guard: Option<Guard>,
     stderr: Console,
 ) -> Exit {
-    let payload = match payload(&args, config.persona) {
-        Ok(payload) => payload,
+    if args.tail && config.persona == Persona::Rie {
+        let problem = "rapid: --tail: with --compat rie no log is kept; leave one of them out, and \
+                       the whole log is shown";
+        return say(problem, Exit::Usage);
+    }
+    let event = match Event::read(&args, config.persona) {
+        Ok(event) => event,
         Err(problem) => return say(&format!("rapid: {problem}"), Exit::Usage),
     };
     let mut signals = match Signals::listen() {
@@ -32,13 +41,18 @@ pub(crate) async fn run(
             return say(&format!("rapid: signals cannot be watched: {error}"), Exit::Internal);
         }
     };
-    let stdout = match Console::stdout() {
-        Ok(stdout) => stdout,
-        Err(error) => return say(&format!("rapid: {error}"), Exit::Internal),
+    let printer = match Printer::new(stderr.clone()) {
+        Ok(printer) => printer,
+        Err(exit) => return exit,
+    };
+    // Standard output is for the response alone. Whoever wants the last of the log wants it alone.
+    let log = match args.tail.then(nowhere) {
+        None => stderr,
+        Some(Ok(nowhere)) => nowhere,
+        Some(Err(exit)) => return exit,
     };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    // Standard output is for the response alone.
-    let bound = builder(command, &config, guard, stderr)
+    let bound = builder(command, &config, guard, log)
         .runtime_api_address(config.runtime_api_address.unwrap_or(free_port))
         .bind()
         .await;
@@ -48,20 +62,34 @@ pub(crate) async fn run(
     };
     let (exit, budget) = tokio::select! {
         // The runtime gets the time to come back for its next event, so that the report is true.
-        exit = invoke_all(&running, payload, args.repeat, &stdout) => (exit, config.shutdown_timeout),
+        exit = invoke_all(&running, &event, &args, &printer) => (exit, config.shutdown_timeout),
         // Nobody waits for the response any more.
-        asked = signals.next() => match asked {
-            Asked::Terminate => (Exit::Terminated, Duration::ZERO),
-            Asked::Interrupt => (Exit::Interrupted, Duration::ZERO),
-        },
+        asked = signals.next() => (Exit::of_signal(asked), Duration::ZERO),
     };
     shut_down(running, budget, &mut signals).await;
     exit
 }
 
-async fn invoke_all(running: &Running, payload: Bytes, repeat: u32, stdout: &Console) -> Exit {
-    for _ in 0..repeat {
-        let exit = invoke_once(running, payload.clone(), stdout).await;
+fn nowhere() -> Result<Console, Exit> {
+    let opened = File::options().write(true).open("/dev/null");
+    match opened.map(|file| Console::to(file.into())) {
+        Ok(Ok(console)) => Ok(console),
+        Ok(Err(error)) => Err(say(&format!("rapid: {error}"), Exit::Internal)),
+        Err(error) => Err(say(&format!("rapid: /dev/null: {error}"), Exit::Internal)),
+    }
+}
+
+async fn invoke_all(
+    running: &Running,
+    event: &Event,
+    args: &InvokeArgs,
+    printer: &Printer,
+) -> Exit {
+    for _ in 0..args.repeat {
+        let exit = match invoke_once(running, event, args, printer).await {
+            Ok(exit) => exit,
+            Err(unprintable) => unprintable.say(),
+        };
         if exit != Exit::Ok {
             return exit;
         }
@@ -69,55 +97,83 @@ async fn invoke_all(running: &Running, payload: Bytes, repeat: u32, stdout: &Con
     Exit::Ok
 }
 
-async fn invoke_once(running: &Running, payload: Bytes, stdout: &Console) -> Exit {
-    let (body, exit) = match running.invoke(payload).await {
-        Ok(InvokeAnswer::Response(response)) => (response.payload, Exit::Ok),
-        Ok(InvokeAnswer::Failed(failure, error)) => (error.payload, Exit::of_failure(&failure)),
-        Err(refusal) => return say(&format!("rapid: {refusal}"), Exit::of_refusal(refusal)),
-    };
-    // Never on this thread, which serves the function: a reader may take its time.
-    stdout.write(&body);
-    stdout.write(b"\n");
-    stdout.flush().await;
-    if stdout.is_open() {
-        exit
-    } else {
-        let problem = "rapid: the response cannot be printed: standard output is full or closed";
-        say(problem, Exit::Internal)
+async fn invoke_once(
+    running: &Running,
+    event: &Event,
+    args: &InvokeArgs,
+    printer: &Printer,
+) -> Result<Exit, Unprintable> {
+    let mut invoke = running.invocation(event.payload.clone());
+    invoke.client_context.clone_from(&event.client_context);
+    invoke.log_tail = args.tail;
+    if args.stream {
+        invoke.response_mode = InvokeResponseMode(ResponseMode::Streaming);
     }
+    let invoked = match running.handle().invoke(invoke).await {
+        Ok(invoked) => invoked,
+        Err(refusal) => {
+            return Ok(say(&format!("rapid: {refusal}"), Exit::of_refusal(refusal)));
+        }
+    };
+    let (body, exit) = match invoked.answer {
+        InvokeAnswer::Response(response) => (response.payload, Exit::Ok),
+        InvokeAnswer::Failed(failure, error) => (error.payload, Exit::of_failure(&failure)),
+        InvokeAnswer::Streamed(stream) => return print_stream(stream, printer).await,
+    };
+    if args.stream {
+        printer.piece(&body).await?;
+    } else {
+        printer.line(&body).await?;
+    }
+    if let Some(log) = invoked.log_tail {
+        printer.tail(&log);
+    }
+    Ok(exit)
 }
 
-/// The event: `{}` when none was given. It has to be JSON, as for the served Invoke API.
-fn payload(args: &InvokeArgs, persona: Persona) -> Result<Bytes, String> {
-    let (event, source) = match (&args.payload, &args.payload_file) {
-        (Some(payload), _) => (payload.clone().into_bytes(), "--payload".to_owned()),
-        (None, Some(file)) if file == Path::new("-") => {
-            let mut event = Vec::new();
-            io::stdin().read_to_end(&mut event).map_err(|error| {
-                format!("the event cannot be read from standard input: {error}")
-            })?;
-            (event, "standard input".to_owned())
+/// Prints a response as it comes. An error before the first byte is the response, as it is of one
+/// that comes whole; a later one is said on standard error.
+async fn print_stream(stream: InvokeStream, printer: &Printer) -> Result<Exit, Unprintable> {
+    let InvokeStream { mut body, mut end, .. } = stream;
+    let mut ended: Option<StreamEnd> = None;
+    let mut has_begun = false;
+    loop {
+        // Nobody may be left to end the body of an invocation that has failed: what had come before
+        // is printed, and no more is waited for.
+        let has_failed = ended.as_ref().is_some_and(|end| end.failure.is_some());
+        tokio::select! {
+            biased;
+            frame = body.frame() => match frame {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        has_begun |= !piece.is_empty();
+                        printer.piece(&piece).await?;
+                    }
+                }
+                Some(Err(never)) => match never {},
+                None => break,
+            },
+            told = &mut end, if ended.is_none() => ended = Some(told),
+            () = ready(()), if has_failed => break,
         }
-        (None, Some(file)) => {
-            let event = std::fs::read(file).map_err(|error| {
-                format!("the event cannot be read from {}: {error}", file.display())
-            })?;
-            (event, file.display().to_string())
-        }
-        (None, None) => (b"{}".to_vec(), "the default".to_owned()),
+    }
+    let ended = match ended {
+        Some(ended) => ended,
+        None => end.await,
     };
-    if persona == Persona::Aws && event.is_empty() {
-        return Ok(Bytes::from_static(b"{}"));
+    let exit = match &ended.failure {
+        None => Exit::Ok,
+        Some((failure, _)) => Exit::of_failure(failure),
+    };
+    let error = ended.failure.map(|(_, error)| error.payload);
+    if let Some(error) = error.as_deref().filter(|_| !has_begun) {
+        printer.piece(error).await?;
     }
-    let limit = persona.request_limit();
-    if event.len() > limit {
-        let size = event.len();
-        return Err(format!("the event from {source} has {size} bytes, more than {limit}"));
+    if let Some(log) = ended.log_tail {
+        printer.tail(&log);
     }
-    if persona == Persona::Aws
-        && let Err(error) = serde_json::from_slice::<IgnoredAny>(&event)
-    {
-        return Err(format!("the event from {source} is not JSON: {error}"));
-    }
-    Ok(Bytes::from(event))
+    Ok(match error.filter(|_| has_begun) {
+        None => exit,
+        Some(error) => cut_off(&error, exit),
+    })
 }

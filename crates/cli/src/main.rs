@@ -2,11 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod call;
 mod config;
+mod endpoint;
+mod event;
 mod exit;
 mod file;
 mod invoke;
 mod logging;
+mod printer;
 mod serve;
 mod settings;
 mod signals;
@@ -19,6 +23,7 @@ use std::time::Duration;
 
 use clap::ColorChoice;
 use clap::error::ErrorKind;
+use rapid::async_invoke::AsyncInvokeError;
 use rapid::{Builder, Console, Guard, Persona, RapidError, Reaping};
 
 use crate::args::{Args, Task};
@@ -33,6 +38,9 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// How long the end waits for rapid's own log to be read.
 const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// How long the end waits for what is still being written to a disk.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -61,18 +69,22 @@ fn main() -> ExitCode {
     }
     // While there is a single thread: the guard outlives rapid by the moment it takes to end the
     // function's processes.
-    let guard = Guard::start()
-        .inspect_err(|error| {
-            tracing::warn!(%error, "processes would survive if rapid were killed");
+    let guard = args
+        .task
+        .starts_a_function()
+        .then(|| {
+            Guard::start().inspect_err(|error| {
+                tracing::warn!(%error, "processes would survive if rapid were killed");
+            })
         })
-        .ok();
+        .and_then(Result::ok);
     let persona = match args.task {
         Task::Serve => config.persona,
         // The emulator has nothing like it, so its codes say nothing here.
-        Task::Invoke(_) => Persona::Aws,
+        Task::Invoke(_) | Task::Call(..) => Persona::Aws,
     };
     let exit = match runtime(config.threads) {
-        Ok(runtime) => runtime.block_on(async {
+        Ok(runtime) => to_the_end(runtime, async {
             let exit = run(args, config, guard, log.clone()).await;
             // A reader that has stopped reading is not waited for.
             log.close(LAST_LINES).await;
@@ -108,6 +120,14 @@ fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
     }
 }
 
+/// Runs everything there is to do, and then waits a moment for threads that write to a disk, but not
+/// for those that hang.
+fn to_the_end<T>(runtime: tokio::runtime::Runtime, all: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(all);
+    runtime.shutdown_timeout(LAST_WRITES);
+    done
+}
+
 async fn run(args: Args, config: Config, guard: Option<Guard>, log: Console) -> Exit {
     if config.enable_init_caching {
         tracing::warn!("--enable-init-caching has no effect yet: every initialisation runs");
@@ -115,6 +135,7 @@ async fn run(args: Args, config: Config, guard: Option<Guard>, log: Console) -> 
     match args.task {
         Task::Serve => serve::run(args.command, config, guard).await,
         Task::Invoke(invoke) => invoke::run(invoke, args.command, config, guard, log).await,
+        Task::Call(invoke, target) => call::run(invoke, target, config, log).await,
     }
 }
 
@@ -136,13 +157,15 @@ fn builder(
         .init_timeout(config.init_timeout)
         .queue_limit(config.queue)
         .memory_mb(config.memory_mb)
-        .function_name(&config.function_name)
         .function_version(&config.function_version)
         .region(&config.region)
         .reaping(Reaping::All)
         .console(console);
     if let Some(init) = config.init {
         builder = builder.init(init);
+    }
+    if let Some(name) = &config.function_name {
+        builder = builder.function_name(name);
     }
     if let Some(handler) = &config.handler {
         builder = builder.handler(handler);
@@ -152,6 +175,16 @@ fn builder(
     }
     if let Some(telemetry) = config.telemetry {
         builder = builder.telemetry(telemetry);
+    }
+    builder = builder.origins(config.origins.clone());
+    if let Some(file) = &config.hosts_file {
+        builder = builder.hosts_file(file);
+    }
+    if let Some(tracing) = config.tracing {
+        builder = builder.tracing(tracing);
+    }
+    if let Some(bandwidth) = config.stream_bandwidth {
+        builder = builder.stream_bandwidth(bandwidth);
     }
     if let Some(account) = &config.account {
         builder = builder.account(account);
@@ -172,7 +205,11 @@ fn builder(
 fn cannot_start(error: &RapidError) -> Exit {
     let (advice, exit) = match error {
         RapidError::Listen { api, reason, .. } => {
-            let flag = if *api == "Runtime API" { "--runtime-api-address" } else { "--address" };
+            let flag = match *api {
+                "Runtime API" => "--runtime-api-address",
+                "function URL" => "--function-url",
+                _ => "--address",
+            };
             let advice = if reason.kind() == std::io::ErrorKind::AddrInUse {
                 format!(
                     "Stop what listens there, or choose another address with {flag}; port 0 picks \
@@ -185,6 +222,15 @@ fn cannot_start(error: &RapidError) -> Exit {
         }
         RapidError::NotLoopback { .. } => {
             ("Choose an address of loopback with --runtime-api-address.".to_owned(), Exit::Usage)
+        }
+        RapidError::Tracing { .. } => (
+            "Correct it, or let rapid itself report nothing with --tracing off.".to_owned(),
+            Exit::Usage,
+        ),
+        // It says what is wrong; the command line was checked before.
+        RapidError::AsyncInvoke(AsyncInvokeError::Target { .. }) => (String::new(), Exit::Usage),
+        RapidError::AsyncInvoke(_) => {
+            ("Choose another directory with --async-dir.".to_owned(), Exit::Usage)
         }
         RapidError::BadName { .. } => ("See `rapid --help`.".to_owned(), Exit::Usage),
         RapidError::Supervisor(_) | RapidError::Output(_) | RapidError::CurrentDirectory(_) => {
@@ -217,4 +263,29 @@ fn say(line: &str, exit: Exit) -> Exit {
     // Nothing is left to be told when standard error has gone.
     let _ = writeln!(std::io::stderr(), "{line}");
     exit
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_hangs_is_not_waited_for() {
+        let (ended, end) = mpsc::channel();
+        let (_never, hangs) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            to_the_end(runtime(1).unwrap(), async {
+                let (begun, begin) = tokio::sync::oneshot::channel();
+                tokio::task::spawn_blocking(move || {
+                    begun.send(()).unwrap();
+                    hangs.recv()
+                });
+                begin.await.unwrap();
+            });
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(Duration::from_secs(60)).expect("it ends");
+    }
 }

@@ -24,16 +24,24 @@ pub(crate) async fn run(command: Vec<OsString>, config: Config, guard: Option<Gu
         Ok(console) => console,
         Err(error) => return say(&format!("rapid: {error}"), Exit::Internal),
     };
-    let bound = builder(command, &config, guard, console)
+    let mut builder = builder(command, &config, guard, console)
         .invoke_api_address(config.address)
-        .runtime_api_address(config.runtime_api_address.unwrap_or(RUNTIME_API))
-        .bind()
-        .await;
-    let bound = match bound {
+        .runtime_api_address(config.runtime_api_address.unwrap_or(RUNTIME_API));
+    // Here alone: `rapid invoke` leaves what is in the directory to who serves.
+    if let Some(async_invokes) = &config.async_invokes {
+        builder = builder.async_invokes(async_invokes.clone());
+    }
+    if let Some(url) = &config.function_url {
+        builder = builder.function_url(url.clone());
+    }
+    let bound = match builder.bind().await {
         Ok(bound) => bound,
         Err(error) => return cannot_start(&error),
     };
     announce(&config, bound.invoke_api_address(), bound.runtime_api_address());
+    if let Some(address) = bound.function_url_address() {
+        say(&format!("rapid: open http://{}/ (function URL)", reachable(address)), Exit::Ok);
+    }
     let running = bound.start().await;
     let asked = tokio::select! {
         asked = signals.next() => asked,
@@ -55,16 +63,21 @@ fn announce(config: &Config, invoke: Option<SocketAddr>, runtime: SocketAddr) {
         tracing::info!(address = %invoke, runtime_api = %runtime, "listening");
         return;
     }
-    let host = if invoke.ip().is_unspecified() {
-        format!("localhost:{}", invoke.port())
-    } else {
-        invoke.to_string()
-    };
     say(
         &format!(
-            "rapid: invoke at http://{host}/2015-03-31/functions/function/invocations \
-             (Runtime API at {runtime})"
+            "rapid: invoke at http://{}/2015-03-31/functions/function/invocations \
+             (Runtime API at {runtime})",
+            reachable(invoke)
         ),
         Exit::Ok,
     );
+}
+
+/// What a client on this machine connects to.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
 }

@@ -60,9 +60,9 @@ fn main() {
 async fn cycles(handle: &EngineHandle, times: u64) -> Duration {
     let start = Instant::now();
     for _ in 0..times {
-        match handle.invoke(invocation()).await.unwrap() {
+        match handle.invoke(invocation()).await.unwrap().answer {
             InvokeAnswer::Response(_) => {}
-            InvokeAnswer::Failed(failure, _) => panic!("{failure:?}"),
+            other @ (InvokeAnswer::Failed(..) | InvokeAnswer::Streamed(_)) => panic!("{other:?}"),
         }
     }
     start.elapsed()
@@ -139,6 +139,7 @@ fn invocation() -> Invoke {
         content_type: None,
         payload: Bytes::from_static(b"{}"),
         response_mode: InvokeResponseMode::default(),
+        log_tail: false,
         received: Mono::default(),
         request_read_time: Duration::ZERO,
     }

@@ -16,29 +16,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderValue;
-use rapid_events::{Anchor, EventsApi, InvokeResponseMetrics, TracingCtx};
+use rapid_events::EventsApi;
 use rapid_interop::extension::ExtensionRefusal;
-use rapid_interop::ports::{Failure, InvokeAnswer, RuntimeRefusal, UploadOutcome};
+use rapid_interop::ports::{RuntimeRefusal, UploadOutcome};
 use rapid_interop::process::{LaunchError, Processes};
-use rapid_interop::trace::SpanId;
 use rapid_interop::{
-    EpochMillis, ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
-    InvokeErrorTraceData, Mono, RuntimeRelease, ShutdownSuccess,
+    ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Mono, RuntimeRelease,
+    ShutdownSuccess,
 };
 use rapid_lifecycle::{Caller, Effect, Input, Participant, Refusal, Sandbox, Ticket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 
-use crate::answer;
+use crate::answer::{self, Content};
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::handle::{EngineHandle, HealthCell, Shared, UploadToken};
-use crate::message::{
-    EventCall, EventReply, HandleNotice, InvokeReply, Message, NextReply, Notice, UploadKind,
-};
+use crate::invocation::Invocation;
+use crate::message::{EventCall, EventReply, HandleNotice, Message, NextReply, Notice, UploadKind};
 use crate::participants::Participants;
 use crate::report::Reporter;
 
@@ -72,7 +69,7 @@ pub struct Engine<P: Processes, E: EventsApi> {
     callers: BTreeMap<Caller, NextReply>,
     extension_callers: BTreeMap<Caller, EventReply>,
     /// The content that the step under way is about.
-    upload: Option<InvokeAnswer>,
+    upload: Option<Content>,
     init_error: Option<ErrorInvokeResponse>,
     /// Whose last launch failed and why, so that the same is not logged again and again.
     launch_error: Option<(Participant, LaunchError)>,
@@ -97,69 +94,6 @@ pub struct Engine<P: Processes, E: EventsApi> {
 impl<P: Processes, E: EventsApi> std::fmt::Debug for Engine<P, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("sandbox", &self.sandbox).finish_non_exhaustive()
-    }
-}
-
-/// An invocation that was taken in and has not ended.
-pub(crate) struct Invocation {
-    pub(crate) invoke: Arc<Invoke>,
-    /// Of the event, in bytes.
-    pub(crate) request_size: u64,
-    /// The trace that it belongs to, if that is sampled.
-    pub(crate) tracing: Option<TracingCtx>,
-    /// `None` once the invoker was answered.
-    pub(crate) reply: Option<InvokeReply>,
-    /// When it times out; worked out once, so that everybody is told the same.
-    pub(crate) deadline: Option<EpochMillis>,
-    /// When the runtime was first given the event, and what the wall clock showed then.
-    pub(crate) handed: Option<(Mono, Anchor)>,
-    /// When the runtime last began to answer.
-    pub(crate) begun: Mono,
-    /// How the runtime's answer came in, once it has.
-    pub(crate) response: Option<InvokeResponseMetrics>,
-    /// What the invoker was told when it was an error.
-    pub(crate) told: Option<(Failure, ErrorInvokeResponse)>,
-    pub(crate) trace: InvokeErrorTraceData,
-}
-
-impl Invocation {
-    fn new(invoke: Arc<Invoke>, reply: InvokeReply, segments: bool) -> Self {
-        let header = str::from_utf8(invoke.trace_id.as_bytes()).unwrap_or_default();
-        let mut tracing = TracingCtx::sampled(header);
-        if segments {
-            tracing = tracing.map(|tracing| tracing.below(SpanId::random()));
-        }
-        Self {
-            request_size: invoke.payload.len() as u64,
-            invoke,
-            tracing,
-            reply: Some(reply),
-            deadline: None,
-            handed: None,
-            begun: Mono::default(),
-            response: None,
-            told: None,
-            trace: InvokeErrorTraceData::default(),
-        }
-    }
-
-    /// What the runtime gets: with the tracing header that names the segment, if there is one.
-    fn event(&self) -> Arc<Invoke> {
-        let own = self.tracing.as_ref().filter(|tracing| tracing.span_id.is_some());
-        match own.and_then(|own| HeaderValue::from_str(&own.value).ok()) {
-            None => Arc::clone(&self.invoke),
-            Some(trace_id) => Arc::new(Invoke { trace_id, ..Invoke::clone(&self.invoke) }),
-        }
-    }
-
-    /// Forgets the event's bytes, so that large ones are not held beside the response.
-    ///
-    /// Nobody can be given the event any more once the runtime has begun to answer. Whoever was
-    /// given it and has not written it yet holds it too; then it is kept.
-    fn let_go_of_the_event(&mut self) {
-        if let Some(invoke) = Arc::get_mut(&mut self.invoke) {
-            invoke.payload = Bytes::new();
-        }
     }
 }
 
@@ -323,11 +257,24 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
                         invocation.begun = self.now;
                         invocation.let_go_of_the_event();
                     }
-                    let notices = Some(self.handle_notices_sender.clone());
-                    Ok(UploadToken { notices, ticket, generation })
+                    let invocation = self.invocations.get(&ticket);
+                    let is_response = kind == UploadKind::Response;
+                    Ok(UploadToken {
+                        notices: Some(self.handle_notices_sender.clone()),
+                        ticket,
+                        generation,
+                        streams: is_response && invocation.is_some_and(Invocation::is_streamed),
+                    })
                 });
                 // A handler that has gone drops the token, which says so.
                 drop(reply.send(begun));
+            }
+            Message::Open { ticket, generation, headers, pieces } => {
+                let invocation = self.invocations.get_mut(&ticket);
+                let is_current = generation == self.sandbox.generation();
+                if let Some(invocation) = invocation.filter(|_| is_current) {
+                    invocation.open(headers, pieces);
+                }
             }
             Message::Finish { ticket, generation, outcome: UploadOutcome::Truncated, reply } => {
                 self.defer_truncation(ticket, generation, Some(reply));
@@ -394,9 +341,8 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         generation: Generation,
         outcome: UploadOutcome,
     ) -> Result<(), InteropError> {
+        let metrics = answer::metrics(&outcome);
         let (end, content, trace) = answer::of_upload(outcome);
-        let produced_bytes = content.as_ref().map_or(0, answer::produced_bytes);
-        let runtime_called_response = matches!(content, Some(InvokeAnswer::Response(_)));
         self.upload = content;
         let step = self.runtime_calls(Input::Finish { ticket, generation, end });
         self.upload = None;
@@ -404,14 +350,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             && let Some(invocation) = self.invocations.get_mut(&ticket)
         {
             invocation.trace = trace;
-            invocation.response = Some(InvokeResponseMetrics {
-                start_reading_response: invocation.begun,
-                finish_reading_response: self.now,
-                produced_bytes,
-                runtime_called_response,
-                // However the runtime has sent it, it was collected.
-                ..InvokeResponseMetrics::default()
-            });
+            invocation.response = Some(metrics.between(invocation.begun, self.now));
         }
         step.map_err(|refusal| match refusal {
             RuntimeRefusal::InvalidStateTransition { .. } => InteropError::ResponseSent,

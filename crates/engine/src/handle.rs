@@ -4,23 +4,25 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use rapid_interop::extension::{
     ExtensionErrorReport, ExtensionId, ExtensionPort, ExtensionRefusal, NextExtensionEvent,
     Registered, Registration,
 };
 use rapid_interop::ports::{
-    Health, InvokeAnswer, InvokePort, InvokeRefusal, NextEvent, Receipt, RuntimeCaller,
-    RuntimePort, RuntimeRefusal, Upload, UploadOutcome,
+    Health, InvokePort, InvokeRefusal, Invoked, NextEvent, Receipt, RuntimeCaller, RuntimePort,
+    RuntimeRefusal, Upload, UploadOutcome,
 };
 use rapid_interop::{
     ErrorInvokeResponse, Generation, InitFailure, InitSuccess, InteropError, Invoke,
-    MAX_PAYLOAD_SIZE, Mono, RequestId, Shutdown, ShutdownSuccess,
+    InvokeResponseHeaders, MAX_PAYLOAD_SIZE, Mono, RequestId, Shutdown, ShutdownSuccess,
 };
 use rapid_lifecycle::{Caller, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::message::{HandleNotice, Message, UploadKind};
+use crate::stream;
 
 /// A handle to a running engine. Clones are counters.
 ///
@@ -104,7 +106,7 @@ impl EngineHandle {
         let (reply, begun) = oneshot::channel();
         self.ask(Message::Begin { generation, id, kind, reply }).await?;
         let token = begun.await.map_err(|_| RuntimeRefusal::Internal)??;
-        Ok(EngineUpload { engine: self.clone(), token })
+        Ok(EngineUpload { engine: self.clone(), token, pieces: None })
     }
 
     async fn ask(&self, message: Message) -> Result<(), RuntimeRefusal> {
@@ -122,7 +124,7 @@ impl EngineHandle {
 }
 
 impl InvokePort for EngineHandle {
-    async fn invoke(&self, invoke: Invoke) -> Result<InvokeAnswer, InvokeRefusal> {
+    async fn invoke(&self, invoke: Invoke) -> Result<Invoked, InvokeRefusal> {
         if invoke.payload.len() > MAX_PAYLOAD_SIZE {
             return Err(InvokeRefusal::TooLarge);
         }
@@ -320,10 +322,37 @@ impl Drop for ExtensionReceipt {
 pub struct EngineUpload {
     engine: EngineHandle,
     token: UploadToken,
+    /// To an invoker that takes the response in pieces.
+    pieces: Option<mpsc::Sender<Bytes>>,
+}
+
+impl EngineUpload {
+    async fn open(&mut self, headers: &InvokeResponseHeaders) -> bool {
+        let (sender, pieces) = mpsc::channel(stream::PIECES);
+        let UploadToken { ticket, generation, .. } = self.token;
+        let message = Message::Open { ticket, generation, headers: headers.clone(), pieces };
+        let opened = self.engine.shared.mailbox.send(message).await.is_ok();
+        self.pieces = opened.then_some(sender);
+        opened
+    }
 }
 
 impl Upload for EngineUpload {
+    async fn stream(&mut self, headers: &InvokeResponseHeaders) -> bool {
+        // Boxed, or every response would be as large as one that is streamed.
+        self.token.streams && Box::pin(self.open(headers)).await
+    }
+
+    async fn pass_on(&mut self, bytes: Bytes) {
+        if let Some(pieces) = &self.pieces
+            && pieces.send(bytes).await.is_err()
+        {
+            self.pieces = None;
+        }
+    }
+
     async fn finish(mut self, outcome: UploadOutcome) -> Result<(), InteropError> {
+        self.pieces = None;
         let (ticket, generation) = (self.token.ticket, self.token.generation);
         let (reply, finished) = oneshot::channel();
         let message = Message::Finish { ticket, generation, outcome, reply };
@@ -341,6 +370,8 @@ pub(crate) struct UploadToken {
     pub(crate) notices: Option<mpsc::UnboundedSender<HandleNotice>>,
     pub(crate) ticket: Ticket,
     pub(crate) generation: Generation,
+    /// Whether the invoker takes the response in pieces.
+    pub(crate) streams: bool,
 }
 
 impl Drop for UploadToken {

@@ -6,9 +6,11 @@ mod clock;
 mod config;
 mod engine;
 mod handle;
+mod invocation;
 mod message;
 mod participants;
 mod report;
+mod stream;
 
 pub use clock::Clock;
 pub use config::{EngineConfig, ExtensionConfig, FunctionInfo};

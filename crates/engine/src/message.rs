@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rapid_interop::extension::{
     ExtensionErrorReport, ExtensionId, ExtensionRefusal, NextExtensionEvent, Registered,
     Registration,
 };
 use rapid_interop::ports::{
-    InvokeAnswer, InvokeRefusal, NextEvent, RuntimeCaller, RuntimeRefusal, UploadOutcome,
+    InvokeRefusal, Invoked, NextEvent, RuntimeCaller, RuntimeRefusal, UploadOutcome,
 };
 use rapid_interop::process::{LaunchError, Termination};
-use rapid_interop::{ErrorInvokeResponse, Generation, InteropError, Invoke, Mono, RequestId};
+use rapid_interop::{
+    ErrorInvokeResponse, Generation, InteropError, Invoke, InvokeResponseHeaders, Mono, RequestId,
+};
 use rapid_lifecycle::{Caller, Found, Participant, Ticket};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::handle::{EngineReceipt, ExtensionReceipt, UploadToken};
 
 /// The invoker's end of an invocation.
-pub(crate) type InvokeReply = oneshot::Sender<Result<InvokeAnswer, InvokeRefusal>>;
+pub(crate) type InvokeReply = oneshot::Sender<Result<Invoked, InvokeRefusal>>;
 /// The runtime's end of a parked call.
 pub(crate) type NextReply = oneshot::Sender<Result<NextEvent<EngineReceipt>, RuntimeRefusal>>;
 
@@ -40,6 +43,13 @@ pub(crate) enum Message {
         id: RequestId,
         kind: UploadKind,
         reply: oneshot::Sender<Result<UploadToken, RuntimeRefusal>>,
+    },
+    /// A response that is passed on while it comes in has begun.
+    Open {
+        ticket: Ticket,
+        generation: Generation,
+        headers: InvokeResponseHeaders,
+        pieces: mpsc::Receiver<Bytes>,
     },
     /// A response or error is in, or has come to nothing.
     Finish {

@@ -16,14 +16,14 @@ use rapid_interop::process::Process;
 use rapid_interop::time::millis;
 use rapid_interop::{
     ActiveExtensions, Done, DoneFail, ErrorInvokeResponse, InitFailure, InitPhase, InitSuccess,
-    InvokeFailure, InvokeMetrics, InvokeSuccess, Mono, ResetFailure, ResetReason, ResetSuccess,
-    ResponseMetrics, RuntimeRelease,
+    InvokeFailure, InvokeMetrics, InvokeSuccess, Mono, RequestId, ResetFailure, ResetReason,
+    ResetSuccess, RuntimeRelease,
 };
 use rapid_lifecycle::effect::{Awaited, InitTime};
 use rapid_lifecycle::{EndStatus, Milestone, Ticket};
 
 use crate::config::FunctionInfo;
-use crate::engine::Invocation;
+use crate::invocation::Invocation;
 use crate::participants::Participants;
 
 /// How much of a text from elsewhere is worth a log line, in bytes.
@@ -43,7 +43,7 @@ pub(crate) struct Scene<'a, P> {
 
 /// Tells whoever wants to know.
 pub(crate) struct Reporter<E> {
-    events: E,
+    events: Arc<E>,
     function: FunctionInfo,
     /// The function's version and ARN, which every invocation shares.
     version: Option<Arc<str>>,
@@ -65,7 +65,17 @@ impl<E: EventsApi> Reporter<E> {
     pub(crate) fn new(events: E, function: FunctionInfo) -> Self {
         let version = known(&function.metadata.function_version);
         let arn = known(&function.arn);
-        Self { events, function, version, arn }
+        Self { events: Arc::new(events), function, version, arn }
+    }
+
+    /// Whoever wants to know.
+    pub(crate) fn events(&self) -> Arc<E> {
+        Arc::clone(&self.events)
+    }
+
+    /// Tells of an invocation that was refused because nothing was free.
+    pub(crate) fn throttled(&self, id: &RequestId) {
+        self.events.send_throttle(id);
     }
 
     /// Reports a milestone; at the end of an initialisation also returns its result.
@@ -136,6 +146,7 @@ impl<E: EventsApi> Reporter<E> {
                 if let Some(invocation) = invocations.remove(&ticket) {
                     let end = End { ticket, status, duration, init, ready, overhead, reset };
                     self.end(&invocation, end, scene);
+                    invocation.let_go(|id| self.events.fetch_tail_logs(id));
                 }
             }
         }
@@ -209,6 +220,9 @@ impl<E: EventsApi> Reporter<E> {
         // A function's own lines come before the platform's.
         scene.participants.runtime.iter().for_each(Process::drain_output);
         let (status, error_type) = wire(status);
+        if invocation.trace.error_cause.is_some() {
+            self.events.send_error_cause(&invocation.invoke.id, &invocation.trace);
+        }
         let response = invocation.response.as_ref();
         let spans = invocation.handed.map(|(started, anchor)| {
             self.events.runtime_done_spans(anchor, Some(started), response, scene.back)
@@ -257,7 +271,8 @@ impl<E: EventsApi> Reporter<E> {
                 billed_duration_ms: Some(billed(end.duration, end.init, &end.status)),
                 memory_size_mb: Some(u64::from(self.function.metadata.memory_mb)),
                 max_memory_used_mb: Some(scene.participants.peak_memory().div_ceil(1024 * 1024)),
-                init_duration: end.init.map(|init| init.duration),
+                init_duration: end.init.and_then(|init| init.of(InitPhase::Init)),
+                suppressed_init_duration: end.init.and_then(|init| init.of(InitPhase::Invoke)),
                 restore_duration: None,
                 billed_restore_duration_ms: None,
             },
@@ -368,12 +383,10 @@ fn wire(status: &EndStatus) -> (Status, Option<ErrorType>) {
 /// # Source
 /// Telemetry API, "Platform records", metrics.
 fn billed(duration: Duration, init: Option<InitTime>, status: &EndStatus) -> u64 {
-    let before = match init {
-        Some(InitTime { duration, phase: InitPhase::Init }) if *status != EndStatus::Timeout => {
-            duration
-        }
-        _ => Duration::ZERO,
-    };
+    let before = init
+        .filter(|_| *status != EndStatus::Timeout)
+        .and_then(|init| init.of(InitPhase::Init))
+        .unwrap_or_default();
     let micros = (duration + before).as_micros();
     u64::try_from(micros.div_ceil(1000)).unwrap_or(u64::MAX).max(1)
 }
@@ -400,7 +413,7 @@ fn done(
             invoke_completion_time: end.ready.map_or(Duration::ZERO, |(_, completion)| completion),
             invoke_received_time: invoke.received,
             invoke_metrics,
-            response_metrics: ResponseMetrics::default(),
+            response_metrics: invocation.response_metrics(),
             invoke_response_mode: invoke.response_mode,
         };
         let told = invocation.told.as_ref().map(|(_, told)| &told.function_error.error_type);
@@ -430,7 +443,7 @@ fn done(
             runtime_release,
             invoke_received_time: invoke.received,
             invoke_metrics,
-            response_metrics: ResponseMetrics::default(),
+            response_metrics: invocation.response_metrics(),
             default_error_response,
             invoke_response_mode: invoke.response_mode,
         };

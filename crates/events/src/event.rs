@@ -9,6 +9,9 @@ use crate::{Category, Level, LogRecord, Platform, Schema, Timestamp};
 /// Room for the JSON of most platform events, and for what stands around a log record.
 const USUAL_SIZE: usize = 256;
 
+/// What stands around the time, the type and the record.
+const ENVELOPE: [&[u8]; 4] = [b"{\"time\":\"", b"\",\"type\":\"", b"\",\"record\":", b"}"];
+
 /// Something that happened, as subscribers are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -19,6 +22,7 @@ pub struct Event {
 }
 
 /// What happened.
+#[expect(clippy::large_enum_variant, reason = "in a box, a platform event could not be matched")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// The platform tells of something.
@@ -64,12 +68,31 @@ impl Event {
     /// Telemetry API, "Event envelope".
     #[must_use]
     pub fn encode(&self, schema: Schema) -> Option<Bytes> {
-        let text = match &self.record {
+        let mut json = Vec::with_capacity(USUAL_SIZE + self.text_len());
+        self.encode_into(schema, &mut json).then(|| json.into())
+    }
+
+    /// The length of what [`Event::encode`] makes, in bytes. Of a log record it is worked out
+    /// without making it.
+    #[must_use]
+    pub fn encoded_len(&self, schema: Schema) -> Option<usize> {
+        match &self.record {
+            Record::Platform(_) => self.encode(schema).map(|json| json.len()),
+            Record::Function(record) | Record::Extension(record) => {
+                let envelope: usize = ENVELOPE.iter().map(|piece| piece.len()).sum();
+                let kind = self.category().as_str().len();
+                Some(envelope + size_of::<Timestamp>() + kind + record.json_len(schema))
+            }
+        }
+    }
+
+    /// The length of what was written, in bytes; none for an event of the platform.
+    #[must_use]
+    pub const fn text_len(&self) -> usize {
+        match &self.record {
             Record::Platform(_) => 0,
             Record::Function(record) | Record::Extension(record) => record.text.len(),
-        };
-        let mut json = Vec::with_capacity(USUAL_SIZE + text);
-        self.encode_into(schema, &mut json).then(|| json.into())
+        }
     }
 
     /// Appends what [`Event::encode`] makes, and says whether there was anything. This is also
@@ -88,7 +111,10 @@ impl Event {
             }
         };
         match written {
-            Ok(()) => out.push(b'}'),
+            Ok(()) => {
+                let [.., close] = ENVELOPE;
+                out.extend_from_slice(close);
+            }
             Err(_) => out.truncate(start),
         }
         out.len() > start
@@ -96,11 +122,12 @@ impl Event {
 
     /// The envelope up to the record.
     fn begin(&self, name: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"time\":\"");
+        let [open, time_to_type, type_to_record, _] = ENVELOPE;
+        out.extend_from_slice(open);
         out.extend_from_slice(Timestamp::from(self.time).as_str().as_bytes());
-        out.extend_from_slice(b"\",\"type\":\"");
+        out.extend_from_slice(time_to_type);
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\",\"record\":");
+        out.extend_from_slice(type_to_record);
     }
 }
 

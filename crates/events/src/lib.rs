@@ -26,7 +26,7 @@ mod timestamp;
 mod trace;
 mod wire;
 
-pub use api::{EventsApi, NoEvents};
+pub use api::{EventsApi, Flush, NoEvents};
 pub use error::EventsError;
 pub use event::{Event, Record};
 pub use extension::ExtensionInitData;

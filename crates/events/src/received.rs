@@ -53,16 +53,6 @@ impl Received {
             .map_err(EventsError::NotAnEvent)
     }
 
-    /// Reads an array of events: the body that an HTTP destination gets.
-    ///
-    /// # Errors
-    /// [`EventsError::NotAnEvent`] if it is not an array, or if one of them has no envelope.
-    pub fn decode_batch(json: &[u8]) -> Result<Vec<Self>, EventsError> {
-        let envelopes: Vec<Envelope<'_>> =
-            serde_json::from_slice(json).map_err(EventsError::NotAnEvent)?;
-        Ok(envelopes.into_iter().map(Self::from).collect())
-    }
-
     /// When it happened.
     #[must_use]
     pub const fn time(&self) -> EpochMillis {
@@ -93,7 +83,7 @@ fn log_record(record: &RawValue) -> Option<LogRecord> {
     let json = record.get();
     if json.starts_with('{') {
         let text = Bytes::copy_from_slice(json.as_bytes());
-        return Some(LogRecord { is_json_format: true, ..LogRecord::text(text) });
+        return Some(LogRecord::json(text));
     }
     let text: String = serde_json::from_str(json).ok()?;
     Some(LogRecord::text(text.into()))
@@ -138,23 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_read_in_order() {
-        let batch = br#"[
-            {"time":"1970-01-01T00:00:01.000Z","type":"function","record":"a\n"},
-            {"time":"1970-01-01T00:00:02.000Z","type":"platform.new","record":null},
-            {"time":"1970-01-01T00:00:03.000Z","type":"extension","record":{"b":1}}
-        ]"#;
-        let events = Received::decode_batch(batch).unwrap();
-        let times: Vec<u64> = events.iter().map(|event| event.time().0).collect();
-        assert_eq!(times, [1000, 2000, 3000]);
-        assert!(Received::decode_batch(b"[]").unwrap().is_empty());
-    }
-
-    #[test]
     fn without_an_envelope_it_is_an_error() {
         for bad in ["", "[]", "{}", "1", r#"{"time":"now","type":"function","record":""}"#] {
             assert!(Received::decode(bad.as_bytes()).is_err(), "{bad}");
-            assert!(Received::decode_batch(format!("[{bad},1]").as_bytes()).is_err(), "{bad}");
         }
     }
 }

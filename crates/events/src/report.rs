@@ -62,6 +62,10 @@ pub struct ReportMetrics {
         skip_serializing_if = "Option::is_none"
     )]
     pub init_duration: Option<Duration>,
+    /// How long an initialisation inside the invocation took. `duration` has it already, so that
+    /// no record tells it; the line does.
+    #[serde(skip)]
+    pub suppressed_init_duration: Option<Duration>,
     /// How long the restoration before it took, to the microsecond.
     #[serde(
         default,
@@ -79,18 +83,18 @@ impl Line for ReportData {
     /// The emulator tells of the initialisation first, the service last.
     fn write_line(&self, style: LineStyle, out: &mut String) {
         let metrics = &self.metrics;
-        let init = |out: &mut String| push_part(out, "Init Duration: ", metrics.init_duration);
+        let init = metrics.init_duration.or(metrics.suppressed_init_duration);
         out.push_str("REPORT RequestId: ");
         out.push_str(self.request_id.as_str());
         if style == LineStyle::Rie {
-            init(out);
+            push_part(out, "Init Duration: ", init);
         }
         push_part(out, "Duration: ", Some(metrics.duration));
         push_count(out, "Billed Duration: ", metrics.billed_duration_ms, " ms");
         push_count(out, "Memory Size: ", metrics.memory_size_mb, " MB");
         push_count(out, "Max Memory Used: ", metrics.max_memory_used_mb, " MB");
         if style == LineStyle::Aws {
-            init(out);
+            push_part(out, "Init Duration: ", init);
         }
         push_part(out, "Restore Duration: ", metrics.restore_duration);
         push_count(out, "Billed Restore Duration: ", metrics.billed_restore_duration_ms, " ms");
@@ -172,6 +176,15 @@ mod tests {
             line(&report, LineStyle::Aws)
                 .ends_with("37 MB\tStatus: error\tError Type: Runtime.ExitError")
         );
+    }
+
+    #[test]
+    fn of_an_initialisation_inside_the_invocation_the_line_alone_tells() {
+        let mut report = report();
+        report.metrics.suppressed_init_duration = report.metrics.init_duration.take();
+        assert!(line(&report, LineStyle::Aws).ends_with("\tInit Duration: 79.22 ms\t"));
+        assert!(line(&report, LineStyle::Rie).contains("r-1\tInit Duration: 79.22 ms\t"));
+        assert!(!serde_json::to_string(&report).unwrap().contains("nit"));
     }
 
     #[test]

@@ -28,6 +28,23 @@ pub struct InvokeResponseMetrics {
     pub runtime_called_response: bool,
 }
 
+impl InvokeResponseMetrics {
+    /// The same for a response that was read from `start` to `finish`, and how much of a streamed
+    /// one came in a second.
+    #[must_use]
+    pub fn between(self, start: Mono, finish: Mono) -> Self {
+        let millis = u64::try_from(finish.since(start).as_millis()).unwrap_or(u64::MAX);
+        let per_milli = self.produced_bytes.checked_div(millis);
+        let throughput = per_milli.map(|bytes| bytes.saturating_mul(1000));
+        Self {
+            start_reading_response: start,
+            finish_reading_response: finish,
+            outbound_throughput: throughput.filter(|_| is_response_streaming_metrics(Some(&self))),
+            ..self
+        }
+    }
+}
+
 /// Whether these are metrics of a streamed response; not if there are none.
 #[must_use]
 pub fn is_response_streaming_metrics(metrics: Option<&InvokeResponseMetrics>) -> bool {
@@ -39,6 +56,21 @@ pub fn is_response_streaming_metrics(metrics: Option<&InvokeResponseMetrics>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_throughput_of_a_stream_is_that_of_whole_milliseconds() {
+        let after = |micros| Mono::default() + Duration::from_micros(micros);
+        let function_response_mode = FunctionResponseMode(ResponseMode::Streaming);
+        let buffered =
+            InvokeResponseMetrics { produced_bytes: 10_007, ..InvokeResponseMetrics::default() };
+        let streamed = InvokeResponseMetrics { function_response_mode, ..buffered };
+        for (finish, expected) in [(999, None), (1000, Some(10_007_000)), (2999, Some(5_003_000))] {
+            let metrics = streamed.between(after(0), after(finish));
+            assert_eq!(metrics.outbound_throughput, expected, "{finish}");
+            assert_eq!(metrics.finish_reading_response, after(finish));
+            assert_eq!(buffered.between(after(0), after(finish)).outbound_throughput, None);
+        }
+    }
 
     #[test]
     fn only_metrics_of_a_stream_are_streaming_metrics() {

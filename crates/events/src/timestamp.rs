@@ -42,7 +42,7 @@ impl Timestamp {
         let date = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
         let day = day_number(date)?;
         let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
-        if hour > 23 || minute > 59 || second > 59 || number(decimals, decimals.len()).is_none() {
+        if hour > 23 || minute > 59 || second > 59 || !is_number(decimals) {
             return None;
         }
         let decimals = decimals.bytes().chain([b'0', b'0']).take(3);
@@ -127,8 +127,12 @@ const fn days_before(year: u64) -> u64 {
 }
 
 fn number(text: &str, digits: usize) -> Option<u64> {
-    let fits = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
-    if fits { text.parse().ok() } else { None }
+    if text.len() == digits && is_number(text) { text.parse().ok() } else { None }
+}
+
+/// Whether there are digits, and nothing else.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -160,6 +164,8 @@ mod tests {
         assert_eq!(millis("1970-01-01T00:00:01Z"), Some(1000));
         assert_eq!(millis("1970-01-01T00:00:01.5Z"), Some(1500));
         assert_eq!(millis("1970-01-01T00:00:01.123456789Z"), Some(1123));
+        let many = format!("1970-01-01T00:00:01.{}Z", "9".repeat(40));
+        assert_eq!(millis(&many), Some(1999));
     }
 
     #[test]

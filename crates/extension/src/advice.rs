@@ -31,6 +31,9 @@ pub(crate) fn on(status: StatusCode, refusal: &Refusal) -> &'static str {
         error_type::INVALID_IDENTIFIER | error_type::UNKNOWN_IDENTIFIER => {
             "; the identifier is of another environment: end the extension, it will be started anew"
         }
+        error_type::TELEMETRY_CLOSED | error_type::LOGS_CLOSED => {
+            "; subscribe after registering, and before the first request for an event"
+        }
         _ => "",
     }
 }
@@ -53,6 +56,8 @@ mod tests {
             "Extension.TooManyExtensions",
             "Extension.InvalidExtensionIdentifier",
             "Extension.UnknownExtensionIdentifier",
+            "Telemetry.SubscriptionClosed",
+            "Logs.SubscriptionClosed",
         ] {
             assert!(on(StatusCode::FORBIDDEN, &typed(refusal)).starts_with("; "), "{refusal}");
         }

@@ -6,12 +6,12 @@ use http::Method;
 
 use crate::wire;
 
-/// A call of the Extensions API. Errors say which one they happened in.
+/// A call of the Extensions, the Telemetry or the Logs API. Errors say which one they happened in.
 ///
 /// Its text is the method and the path: `GET /2020-01-01/extension/event/next`.
 ///
 /// # Source
-/// Extensions API, "Routes".
+/// Extensions API, "Routes"; Telemetry API, "Endpoints".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// [`Client::register`](crate::Client::register).
@@ -22,6 +22,10 @@ pub enum Call {
     InitError,
     /// [`Client::exit_error`](crate::Client::exit_error).
     ExitError,
+    /// A subscription to the Telemetry API.
+    SubscribeTelemetry,
+    /// A subscription to the Logs API.
+    SubscribeLogs,
 }
 
 impl Call {
@@ -30,6 +34,7 @@ impl Call {
         match self {
             Self::NextEvent => Method::GET,
             Self::Register | Self::InitError | Self::ExitError => Method::POST,
+            Self::SubscribeTelemetry | Self::SubscribeLogs => Method::PUT,
         }
     }
 
@@ -40,15 +45,18 @@ impl Call {
             Self::NextEvent => wire::NEXT,
             Self::InitError => wire::INIT_ERROR,
             Self::ExitError => wire::EXIT_ERROR,
+            Self::SubscribeTelemetry => wire::TELEMETRY,
+            Self::SubscribeLogs => wire::LOGS,
         }
     }
 
     /// Whether a status means that the call was taken. Reports are answered with 202; 200 is taken
-    /// as well, because some emulators say that.
+    /// as well, because some emulators say that. A subscription that is answered with 202 is one
+    /// that the environment knows of and does not have.
     pub(crate) fn is_taken(self, status: http::StatusCode) -> bool {
         match self {
             Self::Register | Self::NextEvent => status == http::StatusCode::OK,
-            Self::InitError | Self::ExitError => {
+            Self::InitError | Self::ExitError | Self::SubscribeTelemetry | Self::SubscribeLogs => {
                 status == http::StatusCode::ACCEPTED || status == http::StatusCode::OK
             }
         }

@@ -8,6 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
+#[cfg(feature = "telemetry")]
+use http::StatusCode;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 
@@ -222,6 +224,21 @@ impl Client {
         self.report(Call::ExitError, error_type).await
     }
 
+    /// Sends JSON under the identifier; the status and the body of the answer.
+    #[cfg(feature = "telemetry")]
+    pub(crate) async fn put(
+        &mut self,
+        call: Call,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), Error> {
+        let headers = vec![
+            (wire::IDENTIFIER, identifier(&self.identifier, call)?),
+            (header::CONTENT_TYPE, wire::JSON),
+        ];
+        let reply = self.call(call, headers, Bytes::from(body)).await?;
+        Ok((reply.status, reply.body))
+    }
+
     async fn report(&mut self, call: Call, error_type: &str) -> Result<StatusResponse, Error> {
         let headers = vec![
             (wire::IDENTIFIER, identifier(&self.identifier, call)?),
@@ -263,7 +280,7 @@ fn identifier(identifier: &Option<HeaderValue>, call: Call) -> Result<HeaderValu
 
 fn request(call: Call, address: &Address, headers: Headers, body: Bytes) -> Request<Full<Bytes>> {
     // A report has no body, and says so: some servers insist on it.
-    let length = (call.method() == Method::POST).then(|| HeaderValue::from(body.len()));
+    let length = (call.method() != Method::GET).then(|| HeaderValue::from(body.len()));
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = call.method();
     *request.uri_mut() = Uri::from_static(call.path());

@@ -79,6 +79,14 @@ pub enum Error {
         /// What is wrong with the answer.
         problem: Unreadable,
     },
+    /// Nothing can listen for telemetry. Nothing was sent.
+    #[error("cannot listen for telemetry on port {port}: {reason}")]
+    Listen {
+        /// The port that was asked for.
+        port: u16,
+        /// The system's words.
+        reason: io::Error,
+    },
     /// The call needs an identifier, and there is none yet. Nothing was sent.
     #[error("{call} is for registered extensions only: call register first")]
     NotRegistered {

@@ -50,6 +50,42 @@ pub trait Handler: Send {
         async { Ok(()) }
     }
 
+    /// What telemetry the extension wants; by default none. It is asked once, after
+    /// [`init`](Self::init).
+    ///
+    /// With [`Destination::Http`](crate::telemetry::Destination::Http),
+    /// [`Receiver::bind`](crate::telemetry::Receiver::bind) listens at its port, and
+    /// [`telemetry`](Self::telemetry) gets what comes. With
+    /// [`Destination::Tcp`](crate::telemetry::Destination::Tcp) the listener is your own.
+    ///
+    /// A subscription that cannot be had is reported to the platform, and ends the extension.
+    #[cfg(feature = "telemetry")]
+    fn subscription(&self) -> Option<crate::telemetry::Subscription> {
+        None
+    }
+
+    /// Hears how the platform took the subscription. By default it does not matter: in a local
+    /// environment that has no telemetry the extension works on without.
+    #[cfg(feature = "telemetry")]
+    fn subscribed(&mut self, _answer: crate::telemetry::Subscribed) {}
+
+    /// Takes telemetry, in the order in which it happened. By default it is dropped.
+    ///
+    /// It is called between the other methods, never beside one: what comes while one of them runs
+    /// waits with the platform. The platform takes the events for delivered when this is called. At
+    /// SHUTDOWN it is called with what still comes, and then [`shutdown`](Self::shutdown).
+    ///
+    /// # Errors
+    /// A failure is reported to the platform, and ends the extension; the platform ends the
+    /// environment with it. What is not that grave should be logged instead.
+    #[cfg(feature = "telemetry")]
+    fn telemetry(
+        &mut self,
+        _events: Vec<crate::telemetry::Received>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        async { Ok(()) }
+    }
+
     /// Handles an invocation, while the function does.
     ///
     /// The invocation ends only when every extension has returned from here and asked for the next

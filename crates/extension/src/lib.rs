@@ -13,6 +13,8 @@ mod handler;
 mod name;
 mod register;
 mod run;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 mod wire;
 
 pub use call::Call;

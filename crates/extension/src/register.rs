@@ -19,7 +19,7 @@ pub struct Register {
     /// knows it.
     pub account_id: Option<String>,
     /// The identifier that every later call carries. The client keeps it; it is here for
-    /// extensions that also call the Telemetry API.
+    /// extensions that also call something else with it.
     pub extension_id: String,
 }
 

@@ -1,4 +1,4 @@
-//! Every literal of the Extensions API, and the JSON that goes over it.
+//! Every literal of the Extensions API, the paths of the two it goes with, and the JSON that goes over it.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,8 @@ pub(crate) const REGISTER: &str = "/2020-01-01/extension/register";
 pub(crate) const NEXT: &str = "/2020-01-01/extension/event/next";
 pub(crate) const INIT_ERROR: &str = "/2020-01-01/extension/init/error";
 pub(crate) const EXIT_ERROR: &str = "/2020-01-01/extension/exit/error";
+pub(crate) const TELEMETRY: &str = "/2022-07-01/telemetry";
+pub(crate) const LOGS: &str = "/2020-08-15/logs";
 
 /// The variable that holds the address of the API.
 pub(crate) const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -38,6 +40,8 @@ pub(crate) mod error_type {
     pub(crate) const TOO_MANY: &str = "Extension.TooManyExtensions";
     pub(crate) const INVALID_IDENTIFIER: &str = "Extension.InvalidExtensionIdentifier";
     pub(crate) const UNKNOWN_IDENTIFIER: &str = "Extension.UnknownExtensionIdentifier";
+    pub(crate) const TELEMETRY_CLOSED: &str = "Telemetry.SubscriptionClosed";
+    pub(crate) const LOGS_CLOSED: &str = "Logs.SubscriptionClosed";
 }
 
 /// The body of a registration.

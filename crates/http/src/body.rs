@@ -93,8 +93,15 @@ where
     Ok((if whole.is_empty() { first } else { whole.freeze() }, trailers))
 }
 
-/// The next piece of data; trailers on the way are kept.
-async fn next_piece<B>(
+/// The next piece of a body that is not to be collected, `None` at its end; trailers on the way are
+/// added to `trailers`. `patience` bounds the wait.
+///
+/// # Errors
+/// [`BodyError::Truncated`] or [`BodyError::Stalled`].
+///
+/// # Cancel safety
+/// Dropping the future loses nothing.
+pub async fn next_piece<B>(
     body: &mut B,
     patience: Option<Duration>,
     trailers: &mut HeaderMap,

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,7 +43,7 @@ pub struct Limits {
 /// finish their request until `cut` resolves, which is polled only from then on. What is left then
 /// is cut off.
 ///
-/// `accept` is called once for every connection. It returns the service that answers on it, and a
+/// `accept` is called once for every connection, with the client's address. It returns the service that answers on it, and a
 /// future that resolves when the connection has to end although nobody asked the server to stop.
 ///
 /// # Cancel safety
@@ -54,7 +55,7 @@ pub async fn serve<A, S, E, B>(
     cut: impl Future<Output = ()> + Send,
     accept: A,
 ) where
-    A: Fn() -> (S, E),
+    A: Fn(SocketAddr) -> (S, E),
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
     E: Future<Output = ()> + Send + 'static,
@@ -64,18 +65,18 @@ pub async fn serve<A, S, E, B>(
     let connections = TaskTracker::new();
     let cut_off = CancellationToken::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, client) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     pause_after(&error).await;
                     continue;
                 }
             },
         };
-        let (service, end) = accept();
+        let (service, end) = accept(client);
         let (stop, cut_off) = (stop.clone(), cut_off.clone());
         connections.spawn(connection(stream, limits, stop, cut_off, service, end));
     }
@@ -121,6 +122,8 @@ async fn connection<S, E, B>(
     let mut builder = http1::Builder::new();
     // hyper does not take less.
     builder.title_case_headers(true).max_buf_size(limits.head.max(8192));
+    // Trailers count too, which would otherwise have to be small.
+    builder.max_header_size(limits.head.max(8192));
     if let Some(timeout) = limits.head_timeout {
         builder.timer(TokioTimer::new()).header_read_timeout(timeout);
     }

@@ -49,7 +49,7 @@ impl Server {
             LIMITS,
             stop.clone(),
             async move { cut_off.cancelled().await },
-            move || (service_fn(echo), end()),
+            move |_| (service_fn(echo), end()),
         ));
         Self { address, stop, cut, task }
     }

@@ -33,6 +33,8 @@ pub struct Invoke {
     pub payload: Bytes,
     /// How the invoker wants the response.
     pub response_mode: InvokeResponseMode,
+    /// Whether the invoker wants the last that the invocation has logged, and waits for it.
+    pub log_tail: bool,
     /// When the whole request had been read.
     pub received: Mono,
     /// How long reading the request took.

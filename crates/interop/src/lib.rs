@@ -13,6 +13,7 @@ pub mod mode;
 pub mod ports;
 pub mod process;
 pub mod release;
+pub mod stream;
 pub mod time;
 pub mod trace;
 
@@ -31,4 +32,5 @@ pub use message::{
 pub use metrics::{InvokeMetrics, ResponseMetrics};
 pub use mode::{FunctionResponseMode, InitPhase, InitType, InvokeResponseMode, ResponseMode};
 pub use release::RuntimeRelease;
+pub use stream::{InvokeStream, StreamEnd};
 pub use time::{EpochMillis, Mono};

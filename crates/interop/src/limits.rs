@@ -5,8 +5,14 @@ use std::time::Duration;
 /// The largest event and the largest buffered response: 6 MiB + 100 bytes.
 pub const MAX_PAYLOAD_SIZE: usize = 6 * 1024 * 1024 + 100;
 
+/// The largest streamed response: 200 MiB. A byte more is passed on, and tells that there was more.
+pub const MAX_STREAMED_RESPONSE_SIZE: u64 = 200 * 1024 * 1024;
+
 /// The largest synchronous request that the service's Invoke API lets in: 6 MiB.
 pub const MAX_SYNC_REQUEST_SIZE: usize = 6 * 1024 * 1024;
+
+/// The largest event of an invocation that nobody waits for: 1 MiB.
+pub const MAX_ASYNC_REQUEST_SIZE: usize = 1024 * 1024;
 
 /// The largest error cause that is kept whole, in bytes of JSON.
 pub const MAX_ERROR_CAUSE_SIZE: usize = 64 * 1024;

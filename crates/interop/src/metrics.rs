@@ -22,4 +22,8 @@ pub struct ResponseMetrics {
     pub runtime_response_latency_ms: f64,
     /// Bytes that the runtime produced.
     pub runtime_produced_bytes: u64,
+    /// Bytes a second; `None` when it was too quick to tell (`RuntimeOutboundThroughputBps`).
+    pub runtime_outbound_throughput: Option<u64>,
+    /// How long it was held back to keep to a bandwidth (`RuntimeTimeThrottledMs`).
+    pub runtime_time_throttled: Duration,
 }

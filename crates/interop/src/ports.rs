@@ -2,11 +2,12 @@
 //!
 //! A port is a generic trait: the HTTP crates are written against it, the engine implements it,
 //! and an emulator may bring an implementation of its own. Futures are returned as
-//! `impl Future + Send`; nothing is boxed. [`TelemetryPort`] alone is made for `dyn`: it may be left
-//! out, and no invocation calls it.
+//! `impl Future + Send`; nothing is boxed. [`TelemetryPort`] and [`EventPort`] alone are made for
+//! `dyn`: they may be left out, and no invocation that somebody waits for calls them.
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,11 @@ use rapid_fatal_error::ErrorType;
 use crate::error::{ErrorInvokeResponse, InteropError};
 use crate::extension::{ExtensionErrorKind, TelemetryApi};
 use crate::id::Generation;
-use crate::invoke::{Invoke, InvokeErrorTraceData, StreamableInvokeResponse};
+use crate::invoke::{
+    Invoke, InvokeErrorTraceData, InvokeResponseHeaders, StreamableInvokeResponse,
+};
 use crate::process::{LaunchError, Termination};
+use crate::stream::InvokeStream;
 use crate::time::{EpochMillis, Mono};
 
 /// The invoker's side of an execution environment.
@@ -26,7 +30,8 @@ pub trait InvokePort: Clone + Send + Sync + 'static {
     /// Takes an invocation in and resolves with its answer.
     ///
     /// The answer comes as soon as the runtime has given it; the rest of the invoke phase only
-    /// delays the next invocation.
+    /// delays the next invocation. Who wants the log as well ([`Invoke::log_tail`]) waits for that
+    /// rest, whose log counts too.
     ///
     /// # Errors
     /// [`InvokeRefusal`] when the invocation was not taken in; nothing ran then.
@@ -34,10 +39,8 @@ pub trait InvokePort: Clone + Send + Sync + 'static {
     /// # Cancel safety
     /// Dropping the future says that the invoker has gone. An invocation that still waits for its
     /// turn is withdrawn; one that runs goes on to its end.
-    fn invoke(
-        &self,
-        invoke: Invoke,
-    ) -> impl Future<Output = Result<InvokeAnswer, InvokeRefusal>> + Send;
+    fn invoke(&self, invoke: Invoke)
+    -> impl Future<Output = Result<Invoked, InvokeRefusal>> + Send;
 
     /// What the execution environment is doing.
     fn health(&self) -> Health;
@@ -46,11 +49,66 @@ pub trait InvokePort: Clone + Send + Sync + 'static {
     fn now(&self) -> Mono;
 }
 
+/// Who takes in invocations that nobody waits for, and runs them some time.
+///
+/// # Source
+/// Asynchronous invocation, "Accepting an event".
+pub trait EventPort: Send + Sync + 'static {
+    /// Takes an invocation in. Once this has resolved without an error, the invocation runs or is
+    /// known to have failed, whatever happens; its id stays the same however often it is tried.
+    ///
+    /// # Errors
+    /// [`InvokeRefusal`] when it was not taken in; it never runs then.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the invocation may have been taken in or not.
+    fn accept(&self, invoke: Invoke) -> Accepting<'_>;
+
+    /// What was taken in and has not come to its end.
+    fn pending(&self) -> PendingEvents;
+}
+
+/// How many invocations were taken in and have not come to their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PendingEvents {
+    /// Those that have not run yet.
+    pub queued: usize,
+    /// Those that wait to be tried again.
+    pub retrying: usize,
+    /// Those that run, or whose end is being told.
+    pub in_flight: usize,
+    /// How long ago the oldest of them was taken in.
+    pub oldest_age: Option<Duration>,
+}
+
+/// What [`EventPort::accept`] gives.
+pub type Accepting<'a> = Pin<Box<dyn Future<Output = Result<(), InvokeRefusal>> + Send + 'a>>;
+
+/// What came of an invocation.
+#[derive(Debug)]
+pub struct Invoked {
+    /// What the invoker gets.
+    pub answer: InvokeAnswer,
+    /// The last that the invocation has logged; `None` unless it was asked for, and kept. Of a
+    /// streamed response, [`crate::StreamEnd`] has it.
+    pub log_tail: Option<Bytes>,
+}
+
+/// Without a log.
+impl From<InvokeAnswer> for Invoked {
+    fn from(answer: InvokeAnswer) -> Self {
+        Self { answer, log_tail: None }
+    }
+}
+
 /// What an invoker gets.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum InvokeAnswer {
     /// The runtime's response.
     Response(StreamableInvokeResponse),
+    /// The runtime's response as it comes, for invokers that want it so
+    /// ([`Invoke::response_mode`]).
+    Streamed(InvokeStream),
     /// A function error: what it was, and the body that tells the invoker.
     Failed(Failure, ErrorInvokeResponse),
 }
@@ -184,6 +242,9 @@ pub enum InvokeRefusal {
     /// The execution environment is shutting down.
     #[error("the execution environment is shutting down")]
     ShuttingDown,
+    /// It could not be kept for later.
+    #[error("the invocation could not be stored")]
+    NotStored,
 }
 
 /// What an execution environment is doing, for health checks.
@@ -311,6 +372,21 @@ pub trait Receipt: Send + 'static {
 
 /// A response or an error that the runtime is sending. Dropped unfinished it counts as truncated.
 pub trait Upload: Send + 'static {
+    /// Begins to pass a response on while it comes in, if the invoker wants it so; `false` if it
+    /// wants it whole, which is what ports do that know nothing else.
+    fn stream(&mut self, _headers: &InvokeResponseHeaders) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
+
+    /// Passes the next bytes on, once the invoker has taken enough of those before. Bytes that
+    /// nobody waits for any more are dropped, and so are those of a response that is not streamed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the bytes.
+    fn pass_on(&mut self, _bytes: Bytes) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Ends the upload: with what came in, or with what went wrong.
     ///
     /// # Errors
@@ -326,7 +402,12 @@ pub trait Upload: Send + 'static {
 pub enum UploadOutcome {
     /// A whole response.
     Response(StreamableInvokeResponse),
-    /// A whole error report.
+    /// The end of a response that was passed on.
+    Streamed(StreamedResponse),
+    /// The end of a response that was passed on, and what its trailers say of the function, which
+    /// has failed meanwhile.
+    StreamFailed(StreamedResponse, ErrorInvokeResponse),
+    /// A whole error report, or what trailers say of a function that has failed while it responded.
     Error(ErrorInvokeResponse, InvokeErrorTraceData),
     /// The response exceeded the limit.
     TooLarge,
@@ -334,6 +415,15 @@ pub enum UploadOutcome {
     Truncated,
     /// The response mode does not exist.
     InvalidMode,
+}
+
+/// A response that was passed on while it came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamedResponse {
+    /// How many bytes were passed on.
+    pub produced_bytes: u64,
+    /// How long they were held back to keep to a bandwidth.
+    pub time_shaped: Duration,
 }
 
 /// Why a call of the runtime was refused.

@@ -35,6 +35,11 @@ impl Persona {
         matches!(self, Self::Aws)
     }
 
+    /// Whether `X-Amz-Log-Type` means anything.
+    pub(crate) const fn reads_log_type(self) -> bool {
+        matches!(self, Self::Aws)
+    }
+
     /// Whether an invoker may choose any request id, or only a UUID.
     pub(crate) const fn takes_any_request_id(self) -> bool {
         matches!(self, Self::Rie)

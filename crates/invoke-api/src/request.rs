@@ -12,13 +12,25 @@ use uuid::Uuid;
 
 use crate::function::{FunctionName, NAME_PATTERN, QUALIFIER_PATTERN, Qualified, is_qualifier};
 use crate::persona::Persona;
-use crate::trace::trace_id;
+use crate::trace::{new_trace_id, trace_id};
 use crate::wire::{self, ApiError};
+
+/// What is to be done with an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvocationType {
+    /// Run it, and answer with its response.
+    RequestResponse,
+    /// Run it some time.
+    Event,
+    /// Check it.
+    DryRun,
+}
 
 /// What the headers of an invocation say.
 #[derive(Debug)]
 pub(crate) struct InvokeHeaders {
-    pub(crate) dry_run: bool,
+    pub(crate) invocation_type: InvocationType,
+    pub(crate) log_tail: bool,
     pub(crate) trace_id: HeaderValue,
     pub(crate) client_context: Option<HeaderValue>,
     pub(crate) cognito_identity: Option<CognitoIdentity>,
@@ -70,32 +82,66 @@ pub(crate) fn request_id(headers: &HeaderMap, persona: Persona) -> Option<Reques
         .or_else(|| RequestId::parse(Uuid::new_v4().as_hyphenated().encode_lower(&mut [0; 36])))
 }
 
-pub(crate) fn headers(headers: &HeaderMap, persona: Persona) -> Result<InvokeHeaders, ApiError> {
+impl InvokeHeaders {
+    /// Those of an event that has none of its own.
+    pub(crate) fn of_a_plain_event() -> Self {
+        Self {
+            invocation_type: InvocationType::Event,
+            log_tail: false,
+            trace_id: new_trace_id(),
+            client_context: None,
+            cognito_identity: None,
+            tenant_id: None,
+        }
+    }
+}
+
+/// Reads the headers of an invocation. Of one that nobody waits for, those do not matter that are
+/// for who waits.
+pub(crate) fn headers(
+    headers: &HeaderMap,
+    persona: Persona,
+    is_event: bool,
+) -> Result<InvokeHeaders, ApiError> {
     Ok(InvokeHeaders {
-        dry_run: dry_run(headers, persona)?,
+        invocation_type: invocation_type(headers, persona)?,
+        log_tail: log_tail(headers, persona)? && !is_event,
         trace_id: trace_id(headers),
-        client_context: client_context(headers, persona)?,
+        client_context: if is_event { None } else { client_context(headers, persona)? },
         cognito_identity: cognito_identity(headers)?,
         tenant_id: tenant_id(headers)?,
     })
 }
 
-fn dry_run(headers: &HeaderMap, persona: Persona) -> Result<bool, ApiError> {
+pub(crate) fn invocation_type(
+    headers: &HeaderMap,
+    persona: Persona,
+) -> Result<InvocationType, ApiError> {
     let Some(value) =
         headers.get(wire::INVOCATION_TYPE).filter(|_| persona.reads_invocation_type())
     else {
+        return Ok(InvocationType::RequestResponse);
+    };
+    match value.as_bytes() {
+        b"" | b"RequestResponse" => Ok(InvocationType::RequestResponse),
+        b"Event" => Ok(InvocationType::Event),
+        b"DryRun" => Ok(InvocationType::DryRun),
+        other => Err(ApiError::InvalidParameterValue(format!(
+            "X-Amz-Invocation-Type has to be RequestResponse, Event or DryRun, not '{}'.",
+            String::from_utf8_lossy(other)
+        ))),
+    }
+}
+
+fn log_tail(headers: &HeaderMap, persona: Persona) -> Result<bool, ApiError> {
+    let Some(value) = headers.get(wire::LOG_TYPE).filter(|_| persona.reads_log_type()) else {
         return Ok(false);
     };
     match value.as_bytes() {
-        b"" | b"RequestResponse" => Ok(false),
-        b"DryRun" => Ok(true),
-        b"Event" => Err(ApiError::InvalidParameterValue(
-            "X-Amz-Invocation-Type Event is not available here yet: this endpoint runs \
-             invocations synchronously (RequestResponse) or checks them (DryRun)."
-                .to_owned(),
-        )),
+        b"" | b"None" => Ok(false),
+        b"Tail" => Ok(true),
         other => Err(ApiError::InvalidParameterValue(format!(
-            "X-Amz-Invocation-Type has to be RequestResponse, Event or DryRun, not '{}'.",
+            "X-Amz-Log-Type has to be None or Tail, not '{}'.",
             String::from_utf8_lossy(other)
         ))),
     }
@@ -250,9 +296,11 @@ mod tests {
     #[test]
     fn invocation_types_are_checked_unless_the_emulator_is_played() {
         let event = header(wire::INVOCATION_TYPE, "Event");
-        assert!(dry_run(&event, Persona::Aws).is_err());
-        assert_eq!(dry_run(&event, Persona::Rie), Ok(false));
-        assert_eq!(dry_run(&header(wire::INVOCATION_TYPE, "DryRun"), Persona::Aws), Ok(true));
-        assert!(dry_run(&header(wire::INVOCATION_TYPE, "dryrun"), Persona::Aws).is_err());
+        let read = invocation_type;
+        assert_eq!(read(&event, Persona::Aws), Ok(InvocationType::Event));
+        assert_eq!(read(&event, Persona::Rie), Ok(InvocationType::RequestResponse));
+        let dry_run = header(wire::INVOCATION_TYPE, "DryRun");
+        assert_eq!(read(&dry_run, Persona::Aws), Ok(InvocationType::DryRun));
+        assert!(read(&header(wire::INVOCATION_TYPE, "dryrun"), Persona::Aws).is_err());
     }
 }

@@ -1,17 +1,29 @@
 //! Every literal of the Invoke API, and its reply bodies.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use rapid_interop::MAX_PAYLOAD_SIZE;
-use rapid_interop::ports::{Health, InvokeRefusal};
+use rapid_interop::ports::{Health, InvokeRefusal, PendingEvents};
 use serde::Serialize;
 
 pub(crate) const INVOKE: &str = "/2015-03-31/functions/{name}/invocations";
+pub(crate) const INVOKE_STREAM: &str =
+    "/2021-11-15/functions/{name}/response-streaming-invocations";
+/// Where other local servers have it.
+pub(crate) const INVOKE_STREAM_ALIAS: &str =
+    "/2015-03-31/functions/{name}/response-streaming-invocations";
+/// The older way to invoke asynchronously.
+pub(crate) const INVOKE_ASYNC: &str = "/2014-11-13/functions/{name}/invoke-async";
+/// As the SDKs spell it.
+pub(crate) const INVOKE_ASYNC_SLASH: &str = "/2014-11-13/functions/{name}/invoke-async/";
 pub(crate) const HEALTH: &str = "/health";
 
 pub(crate) const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
+pub(crate) const LOG_TYPE: HeaderName = HeaderName::from_static("x-amz-log-type");
 pub(crate) const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("x-amz-client-context");
 pub(crate) const COGNITO_IDENTITY: HeaderName = HeaderName::from_static("x-amz-cognito-identity");
 pub(crate) const TENANT_ID: HeaderName = HeaderName::from_static("x-amz-tenant-id");
@@ -19,10 +31,15 @@ pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub(crate) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+pub(crate) const REMAPPED_CONTENT_TYPE: HeaderName =
+    HeaderName::from_static("x-amzn-remapped-content-type");
 pub(crate) const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+pub(crate) const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
+pub(crate) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 pub(crate) const UNHANDLED: HeaderValue = HeaderValue::from_static("Unhandled");
+pub(crate) const EVENT_STREAM: HeaderValue =
+    HeaderValue::from_static("application/vnd.amazon.eventstream");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -45,10 +62,12 @@ pub(crate) enum ApiError {
     InvalidParameterValue(String),
     /// 400: the body or the client context cannot be read.
     InvalidRequestContent(String),
-    /// 413: the body is too large.
-    RequestTooLarge { size: usize, limit: usize },
+    /// 413: the body is too large for this type of invocation.
+    RequestTooLarge { size: usize, limit: usize, invocation_type: &'static str },
     /// 408: the body stopped coming.
     RequestTimeout,
+    /// 403: the page of somebody who may not invoke.
+    ForeignPage { origin: String },
     /// 404: the function has no such version.
     ResourceNotFound { arn: String },
     /// 429: too many invocations wait.
@@ -84,12 +103,15 @@ impl From<InvokeRefusal> for ApiError {
         match refusal {
             InvokeRefusal::TooManyRequests => Self::TooManyRequests,
             // The request limits lie below; only a port with a limit of its own gets here.
-            InvokeRefusal::TooLarge => {
-                Self::RequestTooLarge { size: MAX_PAYLOAD_SIZE + 1, limit: MAX_PAYLOAD_SIZE }
-            }
+            InvokeRefusal::TooLarge => Self::RequestTooLarge {
+                size: MAX_PAYLOAD_SIZE + 1,
+                limit: MAX_PAYLOAD_SIZE,
+                invocation_type: "RequestResponse",
+            },
             InvokeRefusal::ShuttingDown => {
                 Self::Service("The execution environment is shutting down.")
             }
+            InvokeRefusal::NotStored => Self::Service("The invocation could not be stored."),
         }
     }
 }
@@ -105,6 +127,7 @@ impl ApiError {
             Self::InvalidRequestContent(_) => "InvalidRequestContentException",
             Self::RequestTooLarge { .. } => "RequestTooLargeException",
             Self::RequestTimeout => "RequestTimeoutException",
+            Self::ForeignPage { .. } => "AccessDeniedException",
             Self::ResourceNotFound { .. } => "ResourceNotFoundException",
             Self::TooManyRequests => "TooManyRequestsException",
             Self::Service(_) => "ServiceException",
@@ -120,6 +143,7 @@ impl ApiError {
             | Self::InvalidRequestContent(_) => StatusCode::BAD_REQUEST,
             Self::RequestTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::ForeignPage { .. } => StatusCode::FORBIDDEN,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Service(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -140,11 +164,15 @@ impl ApiError {
             Self::InvalidParameterValue(message) | Self::InvalidRequestContent(message) => {
                 message.clone()
             }
-            Self::RequestTooLarge { size, limit } => format!(
-                "{size} byte payload is too large for the RequestResponse invocation type \
+            Self::RequestTooLarge { size, limit, invocation_type } => format!(
+                "{size} byte payload is too large for the {invocation_type} invocation type \
                  (limit {limit} bytes)"
             ),
             Self::RequestTimeout => "The request body stopped coming.".to_owned(),
+            Self::ForeignPage { origin } => format!(
+                "Pages of {origin} may not invoke. Allow them with --cors-origin {origin}, or leave \
+                 the header Origin out."
+            ),
             Self::ResourceNotFound { arn } => format!("Function not found: {arn}"),
             Self::TooManyRequests => "Rate Exceeded.".to_owned(),
             Self::Service(message) => (*message).to_owned(),
@@ -156,7 +184,7 @@ impl ApiError {
         let lower = |reason| serde_json::to_vec(&LowerMessage { reason, kind: "User", message });
         let body = match self {
             Self::Validation { .. } => serde_json::to_vec(&OnlyMessage { message }),
-            Self::ResourceNotFound { .. } => {
+            Self::ResourceNotFound { .. } | Self::ForeignPage { .. } => {
                 serde_json::to_vec(&UpperMessage { kind: "User", message })
             }
             Self::Service(_) => serde_json::to_vec(&UpperMessage { kind: "Server", message }),
@@ -187,26 +215,39 @@ impl ApiError {
 
 /// A plain-text reply.
 pub(crate) fn plain(status: StatusCode, text: impl Into<Body>) -> Response {
-    let mut response = Response::new(text.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
-    response
+    of_type(status, TEXT, text.into())
 }
 
 /// A JSON reply.
 pub(crate) fn json(status: StatusCode, body: Bytes) -> Response {
-    let mut response = Response::new(Body::from(body));
+    of_type(status, JSON, Body::from(body))
+}
+
+/// A reply of any type.
+pub(crate) fn of_type(status: StatusCode, content_type: HeaderValue, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
 /// What a health check is told: 200 while invocations would run or wait for their turn, 503 when
 /// they would meet a function that could not initialise so far.
-pub(crate) fn health(health: Health) -> Response {
+pub(crate) fn health(health: Health, pending: Option<PendingEvents>) -> Response {
     #[derive(Serialize)]
     struct State {
         state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        events: Option<Events>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Events {
+        queued: usize,
+        retrying: usize,
+        in_flight: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        oldest_age_ms: Option<u64>,
     }
     let status = match health {
         Health::Idle | Health::Ready | Health::Invoking | Health::Resetting => StatusCode::OK,
@@ -214,7 +255,14 @@ pub(crate) fn health(health: Health) -> Response {
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
-    let body = serde_json::to_vec(&State { state: health.as_str() }).unwrap_or_default();
+    let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let events = pending.map(|pending| Events {
+        queued: pending.queued,
+        retrying: pending.retrying,
+        in_flight: pending.in_flight,
+        oldest_age_ms: pending.oldest_age.map(millis),
+    });
+    let body = serde_json::to_vec(&State { state: health.as_str(), events }).unwrap_or_default();
     json(status, Bytes::from(body))
 }
 
@@ -238,7 +286,11 @@ mod tests {
             r#"{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}"#
         );
         assert_eq!(
-            body(&ApiError::RequestTooLarge { size: 7, limit: 6_291_456 }),
+            body(&ApiError::RequestTooLarge {
+                size: 7,
+                limit: 6_291_456,
+                invocation_type: "RequestResponse"
+            }),
             r#"{"Type":"User","message":"7 byte payload is too large for the RequestResponse invocation type (limit 6291456 bytes)"}"#
         );
         let bad =

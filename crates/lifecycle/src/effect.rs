@@ -244,6 +244,14 @@ pub struct InitTime {
     pub phase: InitPhase,
 }
 
+impl InitTime {
+    /// How long it took, if it ran in this phase.
+    #[must_use]
+    pub fn of(self, phase: InitPhase) -> Option<Duration> {
+        (self.phase == phase).then_some(self.duration)
+    }
+}
+
 /// How an initialisation or invocation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndStatus {

@@ -3,30 +3,18 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rapid_engine::{Engine, EngineConfig, ExtensionConfig, FunctionInfo};
+use rapid_async_invoke::Config as AsyncConfig;
 use rapid_events::EventsApi;
+use rapid_function_url::Cors;
+use rapid_interop::InvokeResponseMode;
 use rapid_interop::process::ExtensionSources;
-use rapid_interop::{FunctionMetadata, InitType, RuntimeInfo};
-use rapid_invoke_api::{
-    FunctionIdentity, FunctionName, Persona, is_account, is_region, is_version,
-};
+use rapid_invoke_api::{Origins, Persona};
 use rapid_lifecycle::Policy;
-use rapid_lifecycle::bootstrap::Bootstrap;
-use rapid_lifecycle::environment::{ApiSettings, Environment, FunctionSettings};
-use rapid_runtime_api::Metadata;
-use rapid_supervisor::{Config, Console, Guard, Reaping, Supervisor};
-use rapid_telemetry::{Rules, Strictness, Telemetry};
-use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use uuid::Uuid;
-
-use crate::error::RapidError;
-use crate::output::Output;
-use crate::running::{Bound, Parts};
-use crate::{environment, log};
+use rapid_runtime_api::Bandwidth;
+use rapid_supervisor::{Console, Guard, Reaping};
 
 /// Where extensions lie when nothing else was said.
 const EXTENSIONS: &str = "/opt/extensions";
@@ -43,30 +31,59 @@ pub enum InitMode {
     Lazy,
 }
 
+/// Whether extensions can subscribe to logs and platform events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TelemetryMode {
+    /// They can, and may name any address of this machine to deliver to.
+    On,
+    /// They can, and have to deliver to `sandbox.localdomain`, as the service demands.
+    Strict,
+    /// They are told that this sandbox does not support it, with which local ones have always
+    /// answered.
+    Off,
+}
+
+/// A function as plain HTTP.
+#[derive(Clone, Debug)]
+pub struct UrlSettings {
+    /// Where it is served.
+    pub address: SocketAddr,
+    /// Whether responses are sent whole or while they are produced.
+    pub mode: InvokeResponseMode,
+    /// Which pages of other origins may use it; `None` leaves that to the function.
+    pub cors: Option<Cors>,
+}
+
 /// Collects what an execution environment is to be; every setting has a default.
 pub struct Builder {
-    persona: Persona,
-    init: Option<InitMode>,
-    words: Vec<OsString>,
-    cwd: Option<PathBuf>,
-    env: Option<Vec<(OsString, OsString)>>,
-    handler: Option<OsString>,
-    name: String,
-    version: String,
-    memory_mb: u32,
-    region: String,
-    account: Option<String>,
-    log_group: Option<String>,
-    log_stream: Option<String>,
-    policy: Policy,
-    runtime_api: SocketAddr,
-    invoke_api: Option<SocketAddr>,
-    console: Option<Console>,
-    events: Option<Arc<dyn EventsApi>>,
-    telemetry: Option<bool>,
-    reaping: Reaping,
-    guard: Option<Guard>,
-    extensions: ExtensionSources,
+    pub(crate) persona: Persona,
+    pub(crate) init: Option<InitMode>,
+    pub(crate) words: Vec<OsString>,
+    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) env: Option<Vec<(OsString, OsString)>>,
+    pub(crate) handler: Option<OsString>,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) memory_mb: u32,
+    pub(crate) region: String,
+    pub(crate) account: Option<String>,
+    pub(crate) log_group: Option<String>,
+    pub(crate) log_stream: Option<String>,
+    pub(crate) policy: Policy,
+    pub(crate) stream_bandwidth: Option<Bandwidth>,
+    pub(crate) runtime_api: SocketAddr,
+    pub(crate) invoke_api: Option<SocketAddr>,
+    pub(crate) origins: Origins,
+    pub(crate) function_url: Option<UrlSettings>,
+    pub(crate) async_invokes: Option<AsyncConfig>,
+    pub(crate) console: Option<Console>,
+    pub(crate) events: Option<Arc<dyn EventsApi>>,
+    pub(crate) telemetry: Option<TelemetryMode>,
+    pub(crate) tracing: Option<bool>,
+    pub(crate) reaping: Reaping,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) extensions: ExtensionSources,
+    pub(crate) hosts_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -96,17 +113,23 @@ impl Default for Builder {
             log_group: None,
             log_stream: None,
             policy: Policy::default(),
+            stream_bandwidth: None,
             runtime_api: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             invoke_api: None,
+            origins: Origins::default(),
+            function_url: None,
+            async_invokes: None,
             console: None,
             events: None,
             telemetry: None,
+            tracing: None,
             reaping: Reaping::default(),
             guard: None,
             extensions: ExtensionSources {
                 directories: vec![PathBuf::from(EXTENSIONS)],
                 switch: Some(PathBuf::from(EXTENSIONS_SWITCH)),
             },
+            hosts_file: None,
         }
     }
 }
@@ -233,6 +256,14 @@ impl Builder {
         self
     }
 
+    /// How fast a streamed response is passed on to its invoker, as the service holds it back.
+    /// Default: as fast as it comes.
+    #[must_use]
+    pub fn stream_bandwidth(mut self, bandwidth: Bandwidth) -> Self {
+        self.stream_bandwidth = Some(bandwidth);
+        self
+    }
+
     /// Where the Runtime API listens; loopback only. Default: a free port of 127.0.0.1.
     #[must_use]
     pub fn runtime_api_address(mut self, address: SocketAddr) -> Self {
@@ -245,6 +276,29 @@ impl Builder {
     #[must_use]
     pub fn invoke_api_address(mut self, address: SocketAddr) -> Self {
         self.invoke_api = Some(address);
+        self
+    }
+
+    /// Whose web pages may invoke through the Invoke API. Default: those that this machine serves.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Where the function is served as plain HTTP, as a function URL does. Default: nowhere.
+    #[must_use]
+    pub fn function_url(mut self, settings: UrlSettings) -> Self {
+        self.function_url = Some(settings);
+        self
+    }
+
+    /// How asynchronous invocations are kept and tried, and who is told of their end. Default: in
+    /// memory, as often as the service does, and nobody; with [`Persona::Rie`], and without the
+    /// Invoke API, there are none.
+    #[must_use]
+    pub fn async_invokes(mut self, config: AsyncConfig) -> Self {
+        self.async_invokes = Some(config);
         self
     }
 
@@ -264,12 +318,21 @@ impl Builder {
         self
     }
 
-    /// Whether extensions can subscribe to logs and events. If not, they are told that this sandbox
-    /// does not support it, with which local ones have always answered. Default: they can; with
+    /// Whether extensions can subscribe to logs and events. Default: they can; with
     /// [`Persona::Rie`] they cannot.
     #[must_use]
-    pub fn telemetry(mut self, on: bool) -> Self {
-        self.telemetry = Some(on);
+    pub fn telemetry(mut self, mode: TelemetryMode) -> Self {
+        self.telemetry = Some(mode);
+        self
+    }
+
+    /// Whether traces and metrics are sent to those whom the function's variables name: an X-Ray
+    /// daemon (`AWS_XRAY_DAEMON_ADDRESS`), an OpenTelemetry collector
+    /// (`OTEL_EXPORTER_OTLP_ENDPOINT`). The function has these variables all the same. Default: they
+    /// are; with [`Persona::Rie`] they are not.
+    #[must_use]
+    pub fn tracing(mut self, on: bool) -> Self {
+        self.tracing = Some(on);
         self
     }
 
@@ -306,174 +369,12 @@ impl Builder {
         self
     }
 
-    /// Opens the sockets, so that addresses are known; nothing answers on them yet.
-    ///
-    /// # Errors
-    /// [`RapidError`]; nothing is left open then.
-    pub async fn bind(mut self) -> Result<Bound, RapidError> {
-        if !self.runtime_api.ip().is_loopback() {
-            return Err(RapidError::NotLoopback { address: self.runtime_api });
-        }
-        let (runtime_listener, runtime_address) = listen(self.runtime_api, "Runtime API").await?;
-        let invoke = match self.invoke_api {
-            Some(address) => Some(listen(address, "Invoke API").await?),
-            None => None,
-        };
-        let cwd = match &self.cwd {
-            Some(cwd) => cwd.clone(),
-            None => std::env::current_dir().map_err(RapidError::CurrentDirectory)?,
-        };
-        let identity = self.identity()?;
-        let metadata = Metadata {
-            token: Uuid::new_v4().to_string(),
-            availability_zone_id: "use1-az1".to_owned(),
-        };
-        let console = match self.console.clone() {
-            Some(console) => console,
-            None => Console::stdout().map_err(RapidError::Output)?,
-        };
-        let env = self.env.take().unwrap_or_else(|| std::env::vars_os().collect());
-        let filter = log::filter(self.persona, &env);
-        self.env = Some(env);
-        let telemetry = self.hub(runtime_address);
-        let named = self.events.take();
-        let events = named.unwrap_or_else(|| log::events(self.persona, console.clone(), filter));
-        let events = match telemetry.clone() {
-            Some(telemetry) => Arc::new((events, telemetry)),
-            None => events,
-        };
-        let eager = match self.init {
-            Some(init) => init == InitMode::Eager,
-            None => self.persona == Persona::Aws,
-        };
-        let persona = self.persona;
-        let supervision = Config { reaping: self.reaping, guard: self.guard.take() };
-        let config = self.engine_config(cwd, &identity, runtime_address, &metadata.token);
-        let output = Output {
-            console: console.clone(),
-            filter,
-            takes_frames: persona == Persona::Aws,
-            telemetry: telemetry.clone(),
-            frames: Mutex::default(),
-        };
-        let supervisor = Supervisor::new(supervision, output).map_err(RapidError::Supervisor)?;
-        let (engine, handle) = Engine::new(config, supervisor, events);
-        Ok(Bound::new(Parts {
-            engine,
-            handle,
-            eager,
-            persona,
-            identity,
-            metadata,
-            console,
-            telemetry,
-            runtime: (runtime_listener, runtime_address),
-            invoke,
-        }))
+    /// A file in the format of `/etc/hosts` that is to name `sandbox.localdomain` and `sandbox`,
+    /// under which extensions listen for telemetry: they are added to it if they are not there, if
+    /// there are extensions, and if these can subscribe. Default: none is touched.
+    #[must_use]
+    pub fn hosts_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.hosts_file = Some(file.into());
+        self
     }
-
-    /// What extensions subscribe to, if they can.
-    fn hub(&self, runtime_api: SocketAddr) -> Option<Telemetry> {
-        let rules =
-            Rules { strictness: Strictness::Local, runtime_api_port: Some(runtime_api.port()) };
-        let on = self.telemetry.unwrap_or(self.persona == Persona::Aws);
-        on.then(|| Telemetry::new(rules, Handle::current()))
-    }
-
-    /// Checks everything that becomes part of an ARN.
-    fn identity(&self) -> Result<FunctionIdentity, RapidError> {
-        let account =
-            self.account.clone().unwrap_or_else(|| environment::account(self.persona).to_owned());
-        let checks = [
-            (
-                FunctionName::is_plain(&self.name),
-                "function name",
-                &self.name,
-                "1 to 64 letters, digits, - _ or .",
-            ),
-            (is_version(&self.version), "function version", &self.version, "$LATEST or a number"),
-            (is_region(&self.region), "region", &self.region, "a region like us-east-1"),
-            (is_account(&account), "account", &account, "twelve digits"),
-        ];
-        for (fits, what, value, allowed) in checks {
-            if !fits {
-                return Err(RapidError::BadName { what, value: value.clone(), allowed });
-            }
-        }
-        Ok(FunctionIdentity {
-            name: self.name.clone(),
-            version: self.version.clone(),
-            region: self.region.clone(),
-            account,
-        })
-    }
-
-    fn engine_config(
-        self,
-        cwd: PathBuf,
-        identity: &FunctionIdentity,
-        runtime_api: SocketAddr,
-        metadata_token: &str,
-    ) -> EngineConfig {
-        let task_root = environment::task_root(&cwd);
-        let bootstrap = Bootstrap::from_words(self.words, cwd.clone());
-        let handler = self.handler.or_else(|| bootstrap.handler().map(Into::into));
-        let log_group =
-            self.log_group.unwrap_or_else(|| environment::log_group(self.persona, &self.name));
-        let log_stream =
-            self.log_stream.unwrap_or_else(|| environment::log_stream(self.persona, &self.version));
-        let init_type = InitType::OnDemand;
-        let settings = FunctionSettings {
-            name: self.name.clone(),
-            version: self.version.clone(),
-            memory_mb: self.memory_mb,
-            handler: handler.clone(),
-            region: self.region,
-            log_group,
-            log_stream: log_stream.clone(),
-            task_root,
-            initialization_type: init_type.as_str(),
-        };
-        let api = ApiSettings {
-            address: runtime_api.to_string(),
-            metadata_token: metadata_token.to_owned(),
-        };
-        let env = Environment::new(self.env.unwrap_or_default(), &settings, &api);
-        // The emulator knows no account, so that it never tells one.
-        let known = self.account.is_some() || self.persona == Persona::Aws;
-        let metadata = FunctionMetadata {
-            account_id: known.then(|| identity.account.clone()),
-            handler: handler.unwrap_or_default().to_string_lossy().into_owned(),
-            function_name: self.name,
-            function_version: self.version,
-            memory_mb: self.memory_mb,
-            runtime: RuntimeInfo::default(),
-        };
-        EngineConfig {
-            policy: self.policy,
-            bootstrap,
-            runtime_env: env.for_runtime(),
-            extensions: ExtensionConfig {
-                sources: self.extensions,
-                env: env.for_extensions(),
-                cwd,
-            },
-            function: FunctionInfo {
-                arn: identity.arn(&metadata.function_name, None),
-                metadata: Arc::new(metadata),
-                log_stream,
-                init_type,
-            },
-        }
-    }
-}
-
-async fn listen(
-    address: SocketAddr,
-    api: &'static str,
-) -> Result<(TcpListener, SocketAddr), RapidError> {
-    let failed = |reason| RapidError::Listen { address, api, reason };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let local = listener.local_addr().map_err(failed)?;
-    Ok((listener, local))
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use rapid_async_invoke::AsyncInvokeError;
 use rapid_supervisor::SupervisorError;
 
 /// Why an execution environment could not be set up. Nothing runs then.
@@ -13,7 +14,7 @@ pub enum RapidError {
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
-        /// What it was meant for: `Invoke API` or `Runtime API`.
+        /// What it was meant for: `Invoke API`, `function URL` or `Runtime API`.
         api: &'static str,
         /// The system's words.
         reason: io::Error,
@@ -36,6 +37,19 @@ pub enum RapidError {
     /// The current directory cannot be found out.
     #[error("the current directory cannot be found out: {0}")]
     CurrentDirectory(io::Error),
+    /// A variable that says whom to tell of traces and metrics has a value of no use to anybody.
+    #[error("{variable} is {value:?}: {expected}")]
+    Tracing {
+        /// The variable.
+        variable: String,
+        /// Its value.
+        value: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// Asynchronous invocations cannot be taken in.
+    #[error("asynchronous invocations cannot be taken in: {0}")]
+    AsyncInvoke(#[from] AsyncInvokeError),
     /// A text cannot be part of the function's ARN.
     #[error("the {what} '{value}' has to be {allowed}")]
     BadName {

@@ -1,5 +1,7 @@
 //! [`Output`]: what the function and its extensions write, printed and published.
 
+use std::iter;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use rapid_telemetry::framing::{self, FrameDecoder};
 use rapid_telemetry::log_format::{LogFilter, LogFormat};
 
 use crate::clock;
+use crate::log::Log;
 
 /// Prints what the function and its extensions write, and tells subscribers of it, one record a
 /// line or a frame.
@@ -20,32 +23,68 @@ use crate::clock;
 /// Telemetry API, "Function and extension log records" and "Framed logging".
 #[derive(Debug)]
 pub(crate) struct Output {
-    pub(crate) console: Console,
-    /// What is printed; subscribers get everything.
+    pub(crate) log: Log,
+    /// What is printed; subscribers and the log tail get everything.
     pub(crate) filter: LogFilter,
     /// Whether the runtime may write framed records.
     pub(crate) takes_frames: bool,
     pub(crate) telemetry: Option<Telemetry>,
+    pub(crate) begun: Mutex<Begun>,
+}
+
+/// What has begun and goes on with the next bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
     /// Of the runtime: a generation's log has ended before the next one's begins.
-    pub(crate) frames: Mutex<FrameDecoder>,
+    frames: FrameDecoder,
+    /// In the JSON format, lines that are too long for one piece; at most one of each stream.
+    lines: Vec<BegunLine>,
+}
+
+#[derive(Debug)]
+struct BegunLine {
+    source: OutputSource,
+    stream: Stream,
+    is_admitted: bool,
+}
+
+impl Begun {
+    /// Whether the line of this stream that has begun is printed; it counts as over then.
+    fn take_line(&mut self, source: &OutputSource, stream: Stream) -> Option<bool> {
+        let is_it = |line: &BegunLine| line.stream == stream && line.source == *source;
+        let index = self.lines.iter().position(is_it)?;
+        Some(self.lines.swap_remove(index).is_admitted)
+    }
 }
 
 impl Output {
-    fn print_line(&self, level: Option<Level>, text: &[u8]) {
-        if !self.admits(level, text) {
-            return;
-        }
-        if text.ends_with(b"\n") {
-            self.console.write(text);
-        } else {
-            // In one piece, so that nobody else's line gets in between.
-            self.console.write(&[text, b"\n"].concat());
-        }
+    /// Prints a record unless it is filtered out, and says whether it was printed.
+    fn print(&self, level: Option<Level>, record: &[u8]) -> bool {
+        let is_admitted = self.filter.format == LogFormat::Text
+            || self.filter.admits_line(level, &String::from_utf8_lossy(record));
+        self.log.record(record, is_admitted);
+        is_admitted
     }
 
-    fn admits(&self, level: Option<Level>, text: &[u8]) -> bool {
-        self.filter.format == LogFormat::Text
-            || self.filter.admits_line(level, &String::from_utf8_lossy(text))
+    /// Prints lines of the JSON format. What goes on with a line that has begun fares as its
+    /// beginning has; whether there is such is the answer.
+    fn print_json(&self, source: &OutputSource, stream: Stream, bytes: &[u8]) -> bool {
+        let mut begun = self.begun();
+        let beginning = begun.take_line(source, stream);
+        let mut fate = beginning;
+        for line in bytes.split_inclusive(is_newline) {
+            let is_admitted = match fate.take() {
+                Some(is_admitted) => {
+                    self.log.go_on(line, is_admitted);
+                    is_admitted
+                }
+                None => self.print(None, line),
+            };
+            if !line.ends_with(b"\n") {
+                begun.lines.push(BegunLine { source: source.clone(), stream, is_admitted });
+            }
+        }
+        beginning.is_some()
     }
 
     /// The hub, while anybody wants to know.
@@ -53,19 +92,20 @@ impl Output {
         self.telemetry.as_ref().filter(|telemetry| telemetry.is_wanted())
     }
 
-    /// A record of its own bytes: those that it was read into are as many as a read brings.
-    fn record(&self, level: Option<Level>, text: &[u8]) -> LogRecord {
-        let is_json_format = self.filter.format == LogFormat::Json;
-        let text = Bytes::copy_from_slice(text);
-        LogRecord { level, is_json_format, ..LogRecord::text(text) }
+    fn record(&self, text: Bytes) -> LogRecord {
+        match self.filter.format {
+            LogFormat::Text => LogRecord::text(text),
+            LogFormat::Json => LogRecord::json(text),
+        }
     }
 
     fn framed(&self, record: framing::Record<'_>) {
         let level = record.frame.and_then(|frame| frame.level);
-        self.print_line(level, record.message);
+        self.print(level, record.message);
         if let Some(telemetry) = self.wanted() {
             let told = record.frame.map(|frame| EpochMillis(frame.time_micros / 1000));
-            let log_record = self.record(level, record.message);
+            let mut log_record = self.record(Bytes::copy_from_slice(record.message));
+            log_record.level = level;
             telemetry.publish(Event {
                 time: told.unwrap_or_else(clock::now),
                 record: Record::Function(log_record),
@@ -73,29 +113,34 @@ impl Output {
         }
     }
 
-    /// The decoder is whole between any two calls, so a panic elsewhere has not harmed it.
-    fn frames(&self) -> MutexGuard<'_, FrameDecoder> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    /// It is whole between any two calls, so a panic elsewhere has not harmed it.
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl OutputSink for Output {
-    fn lines(&self, source: &OutputSource, _stream: Stream, bytes: &[u8]) {
-        let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
-        match self.filter.format {
-            LogFormat::Text => self.console.write(bytes),
-            LogFormat::Json => lines().for_each(|line| self.print_line(None, line)),
-        }
+    fn lines(&self, source: &OutputSource, stream: Stream, bytes: &[u8]) {
+        let mut goes_on = match self.filter.format {
+            LogFormat::Text => {
+                self.log.lines(bytes);
+                false
+            }
+            LogFormat::Json => self.print_json(source, stream, bytes),
+        };
         let Some(telemetry) = self.wanted() else { return };
         let time = clock::now();
-        for line in lines() {
-            let record = self.record(None, line);
+        // They share what was read, which nobody keeps much less of than all.
+        telemetry.publish_all(lines(Bytes::copy_from_slice(bytes)).map(|line| {
+            // The end of a line is no record, whatever it looks like.
+            let record =
+                if mem::take(&mut goes_on) { LogRecord::text(line) } else { self.record(line) };
             let record = match source {
                 OutputSource::Runtime => Record::Function(record),
                 OutputSource::Extension(_) => Record::Extension(record),
             };
-            telemetry.publish(Event { time, record });
-        }
+            Event { time, record }
+        }));
     }
 
     fn wants_log(&self) -> bool {
@@ -103,12 +148,14 @@ impl OutputSink for Output {
     }
 
     fn log(&self, _source: &OutputSource, bytes: &[u8]) {
-        self.frames().feed(bytes, |record| self.framed(record));
+        self.begun().frames.feed(bytes, |record| self.framed(record));
     }
 
-    fn ended(&self, _source: &OutputSource, stream: Stream) {
+    fn ended(&self, source: &OutputSource, stream: Stream) {
         if stream == Stream::Log {
-            self.frames().finish(|record| self.framed(record));
+            self.begun().frames.finish(|record| self.framed(record));
+        } else {
+            self.begun().take_line(source, stream);
         }
         if let Some(telemetry) = &self.telemetry {
             telemetry.stream_closed();
@@ -116,17 +163,39 @@ impl OutputSink for Output {
     }
 
     async fn room(&self) {
-        OutputSink::room(&self.console).await;
+        if let Some(console) = &self.log.console {
+            OutputSink::room(console).await;
+        }
     }
 
     fn has_room(&self) -> bool {
-        self.console.has_room()
+        self.log.console.as_ref().is_none_or(Console::has_room)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as splitting a slice wants it")]
+const fn is_newline(byte: &u8) -> bool {
+    *byte == b'\n'
+}
+
+/// The lines of `bytes`, with their newlines.
+fn lines(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    iter::from_fn(move || {
+        let end = bytes.iter().position(is_newline).map_or(bytes.len(), |newline| newline + 1);
+        (end > 0).then(|| bytes.split_to(end))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, PipeReader, Read as _};
+    use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use rapid_events::{Api, EventsApi as _, ReportData};
+    use rapid_invoke_api::Persona;
+    use rapid_telemetry::Rules;
+    use tokio::runtime::Handle;
 
     use super::*;
 
@@ -141,11 +210,11 @@ mod tests {
     fn printing(filter: LogFilter) -> (Output, PipeReader) {
         let (reader, writer) = io::pipe().unwrap();
         let output = Output {
-            console: Console::to(writer.into()).unwrap(),
+            log: Log::new(Persona::Aws, Console::to(writer.into()).unwrap(), filter),
             filter,
             takes_frames: true,
             telemetry: None,
-            frames: Mutex::default(),
+            begun: Mutex::default(),
         };
         (output, reader)
     }
@@ -209,5 +278,123 @@ mod tests {
             output.log(RUNTIME, &frame(DEBUG, "framed"));
         });
         assert_eq!(text, "{\"level\":\"DEBUG\"}\nframed\n");
+    }
+
+    /// What `work` leaves for an invoker that asks for the log.
+    fn tail(filter: LogFilter, work: impl FnOnce(&Output)) -> String {
+        let (output, reader) = printing(filter);
+        work(&output);
+        drop(reader);
+        let report: ReportData =
+            serde_json::from_str(r#"{"requestId":"a","metrics":{"durationMs":1.0}}"#).unwrap();
+        let tail = output.log.tail.unwrap();
+        tail.send_report(&report);
+        let bytes = tail.fetch_tail_logs(&report.request_id).unwrap();
+        String::from_utf8(bytes.into()).unwrap()
+    }
+
+    #[test]
+    fn the_tail_is_what_is_printed_but_for_the_filter() {
+        let write = |output: &Output| {
+            output.lines(RUNTIME, Stream::Stdout, b"one\n{\"level\":\"DEBUG\"}\n");
+            output.log(RUNTIME, &frame(DEBUG, "two\nthree"));
+            output.lines(&OutputSource::Extension("e".into()), Stream::Stderr, b"unfinished");
+        };
+        let whole = "one\n{\"level\":\"DEBUG\"}\ntwo\nthree\nunfinished\n";
+        for filter in [LogFilter::default(), json(Level::Trace), json(Level::Fatal)] {
+            assert_eq!(tail(filter, write), whole);
+        }
+        assert_eq!(printed(json(Level::Fatal), write), "");
+        assert_eq!(printed(LogFilter::default(), write), whole);
+    }
+
+    /// A line that comes in three pieces and is followed by another one.
+    fn long_line(output: &Output, begin: &str) {
+        let extension = &OutputSource::Extension("e".into());
+        output.lines(RUNTIME, Stream::Stdout, begin.as_bytes());
+        // Neither another stream nor another process has to do with it.
+        output.lines(RUNTIME, Stream::Stderr, b"{\"level\":\"ERROR\",\"n\":1}\n");
+        output.lines(extension, Stream::Stdout, b"{\"level\":\"ERROR\",\"n\":2}\n");
+        output.lines(RUNTIME, Stream::Stdout, b"{\"level\":\"ERROR\",\"n\":3}");
+        output.lines(RUNTIME, Stream::Stdout, b"end\"}\n{\"level\":\"ERROR\",\"n\":4}\n");
+    }
+
+    #[test]
+    fn the_pieces_of_a_long_json_line_share_its_fate() {
+        let others = |middle: &str, end: &str| {
+            format!(
+                "{{\"level\":\"ERROR\",\"n\":1}}\n{{\"level\":\"ERROR\",\"n\":2}}\n{middle}\
+                 {end}{{\"level\":\"ERROR\",\"n\":4}}\n"
+            )
+        };
+        let begin = format!("{{\"text\":\"{}", "x".repeat(5000));
+        // What cannot be read counts as INFO.
+        let dropped = printed(json(Level::Warn), |output| long_line(output, &begin));
+        assert_eq!(dropped, others("", ""));
+        let kept = printed(json(Level::Info), |output| long_line(output, &begin));
+        let pieces = others("{\"level\":\"ERROR\",\"n\":3}\n", "end\"}\n");
+        assert_eq!(kept, format!("{begin}\n{pieces}"));
+        // Too long for the tail as a whole, which gets no fragment of it.
+        for level in [Level::Warn, Level::Info] {
+            let found = tail(json(level), |output| {
+                output.lines(RUNTIME, Stream::Stdout, b"before\n");
+                long_line(output, &begin);
+            });
+            assert_eq!(found, others("", ""));
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_process_has_not_finished_is_over_with_it() {
+        let text = printed(json(Level::Warn), |output| {
+            output.lines(RUNTIME, Stream::Stdout, b"unfinished");
+            output.ended(RUNTIME, Stream::Stdout);
+            output.lines(RUNTIME, Stream::Stdout, b"{\"level\":\"ERROR\"}\n");
+            assert!(output.begun().lines.is_empty());
+        });
+        assert_eq!(text, "{\"level\":\"ERROR\"}\n");
+    }
+
+    #[tokio::test]
+    async fn subscribers_get_exactly_what_was_written() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let telemetry = Telemetry::new(Rules::default(), Handle::current());
+        telemetry.open();
+        let body = format!(
+            r#"{{"schemaVersion":"2022-12-13","types":["function","extension"],
+                 "destination":{{"protocol":"TCP","port":{port}}}}}"#
+        );
+        telemetry.subscribe(Api::Telemetry, "probe.sh", body.as_bytes()).unwrap();
+        let (mut output, _reader) = printing(LogFilter::default());
+        output.telemetry = Some(telemetry);
+        output.lines(RUNTIME, Stream::Stdout, b"one\n\ntwo\n");
+        output.lines(&OutputSource::Extension("e".into()), Stream::Stdout, b"a part");
+        output.lines(RUNTIME, Stream::Stdout, b"unfinished");
+        output.log(RUNTIME, &frame(DEBUG, "framed\nrecord"));
+        output.ended(RUNTIME, Stream::Stdout);
+        let reading = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream).lines().take(6);
+            lines
+                .map(|line| {
+                    let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+                    format!("{} {}", event["type"], event["record"])
+                })
+                .collect::<Vec<_>>()
+        });
+        let read = tokio::task::spawn_blocking(move || reading.join().unwrap());
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), read).await;
+        assert_eq!(
+            found.unwrap().unwrap(),
+            [
+                r#""function" "one\n""#,
+                r#""function" "\n""#,
+                r#""function" "two\n""#,
+                r#""extension" "a part""#,
+                r#""function" "unfinished""#,
+                r#""function" "framed\nrecord""#,
+            ]
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rapid::{Builder, InvokeAnswer, Running};
+use rapid::{Builder, InvokeAnswer, Running, TelemetryMode};
 
 /// A runtime that answers an event with `{}` and exits, so that the next one starts anew.
 const RUNTIME: &str = r#"
@@ -104,7 +104,13 @@ async fn where_the_switch_is_no_extension_is_started_and_their_routes_are_not_th
 async fn without_telemetry_subscriptions_are_turned_down_where_the_switch_is_as_well() {
     let (directory, switch) = place("without-telemetry");
     fs::write(&switch, "").unwrap();
-    let running = builder(&directory, &switch).telemetry(false).bind().await.unwrap().start().await;
+    let running = builder(&directory, &switch)
+        .telemetry(TelemetryMode::Off)
+        .bind()
+        .await
+        .unwrap()
+        .start()
+        .await;
     let api = running.runtime_api_address();
     for (path, name) in [("/2020-08-15/logs", "Logs"), ("/2022-07-01/telemetry", "Telemetry")] {
         let (status, body) = ask(api, "PUT", path).await;

@@ -9,6 +9,9 @@ mod init_error;
 mod metadata;
 mod routes;
 mod serve;
+mod settings;
+mod stream;
+mod throttle;
 mod upload;
 mod wire;
 
@@ -16,3 +19,5 @@ pub use error_cause::error_cause;
 pub use metadata::Metadata;
 pub use routes::{ConnectionGeneration, router};
 pub use serve::serve;
+pub use settings::Settings;
+pub use throttle::{Bandwidth, BandwidthError};

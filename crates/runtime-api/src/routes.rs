@@ -18,6 +18,8 @@ use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metadata::Metadata;
+use crate::settings::Settings;
+use crate::throttle::Bandwidth;
 use crate::{event, extension, init_error, metadata, upload, wire};
 
 /// To which generation the connection of a request belongs; [`crate::serve`] puts it into the
@@ -30,6 +32,7 @@ pub struct ConnectionGeneration(pub Generation);
 pub(crate) struct Api<P> {
     pub(crate) port: P,
     pub(crate) metadata: Arc<Metadata>,
+    pub(crate) stream_bandwidth: Option<Bandwidth>,
     /// The connection's; nothing in the router, which serves all connections: there the request
     /// carries it.
     pub(crate) generation: Option<Generation>,
@@ -39,6 +42,11 @@ pub(crate) struct Api<P> {
 pub(crate) type Route<P> = (&'static [&'static str], MethodRouter<Api<P>>);
 
 impl<P: RuntimePort> Api<P> {
+    pub(crate) fn new(port: P, settings: Settings) -> Self {
+        let Settings { metadata, stream_bandwidth } = settings;
+        Self { port, metadata: Arc::new(metadata), stream_bandwidth, generation: None }
+    }
+
     pub(crate) fn generation<B>(&self, request: &Request<B>) -> Generation {
         self.generation
             .or_else(|| request.extensions().get::<ConnectionGeneration>().map(|of| of.0))
@@ -54,10 +62,10 @@ impl<P: RuntimePort> Api<P> {
 /// init caching); Extensions API, "Routes".
 pub fn router<P: RuntimePort + ExtensionPort>(
     port: P,
-    metadata: Metadata,
+    settings: impl Into<Settings>,
     telemetry: Option<Arc<dyn TelemetryPort>>,
 ) -> Router {
-    all(&Api { port, metadata: Arc::new(metadata), generation: None }, telemetry)
+    all(&Api::new(port, settings.into()), telemetry)
 }
 
 /// Answers a request: the calls of every invocation at once, all others through `router`.

@@ -10,8 +10,8 @@ use rapid_interop::ports::{RuntimePort, TelemetryPort};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::metadata::Metadata;
 use crate::routes::{self, Api};
+use crate::settings::Settings;
 
 /// Error causes of nearly 1 MiB come in a header, so heads may be larger than that. No timeouts:
 /// runtimes and extensions may hold a connection for as long as the function computes.
@@ -29,14 +29,14 @@ const LIMITS: Limits = Limits { head: 2 * 1024 * 1024, head_timeout: None, write
 pub async fn serve<P: RuntimePort + ExtensionPort>(
     listener: TcpListener,
     port: P,
-    metadata: Metadata,
+    settings: impl Into<Settings>,
     telemetry: Option<Arc<dyn TelemetryPort>>,
     stop: CancellationToken,
     cut: impl Future<Output = ()> + Send,
 ) {
-    let api = Api { port: port.clone(), metadata: Arc::new(metadata), generation: None };
+    let api = Api::new(port.clone(), settings.into());
     let router = routes::all(&api, telemetry);
-    rapid_http::serve(listener, LIMITS, stop, cut, move || {
+    rapid_http::serve(listener, LIMITS, stop, cut, move |_| {
         let generation = port.generation();
         let (api, router) = (api.clone(), router.clone());
         let service = rapid_http::service_fn(move |request: http::Request<_>| {

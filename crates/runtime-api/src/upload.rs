@@ -20,7 +20,8 @@ use serde_json::value::RawValue;
 
 use crate::error_cause::error_cause;
 use crate::routes::Api;
-use crate::wire;
+use crate::throttle::Bandwidth;
+use crate::{stream, wire};
 
 /// The id in `/2018-06-01/runtime/invocation/{id}/…`, empty when there is none.
 fn id_of<B>(request: &Request<B>) -> &str {
@@ -34,7 +35,7 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let generation = api.generation(&request);
-    let upload = match api.port.begin_response(generation, id_of(&request)).await {
+    let mut upload = match api.port.begin_response(generation, id_of(&request)).await {
         Ok(upload) => upload,
         Err(refusal) => return refuse(request, wire::refused(&refusal)).await,
     };
@@ -45,11 +46,16 @@ where
         return refuse(request, reply(finished, wire::invalid_mode())).await;
     };
     let headers = InvokeResponseHeaders { content_type, function_response_mode };
+    if upload.stream(&headers).await {
+        // Boxed, or every response would be as large as one that is streamed.
+        let mode = function_response_mode;
+        return Box::pin(streamed(upload, request, mode, api.stream_bandwidth)).await;
+    }
     match collect_with_trailers(request.into_body(), MAX_PAYLOAD_SIZE, None).await {
-        // Some clients declare the trailers of a failure every time, and leave them empty.
-        Ok((_, trailers)) if trailers.get(wire::ERROR_TYPE).is_some_and(|it| !it.is_empty()) => {
-            let (error, trace) = read_error_trailers(&trailers);
-            reply(upload.finish(UploadOutcome::Error(error, trace)).await, wire::accepted())
+        Ok((_, trailers)) if tells_failure(&trailers) => {
+            let error = read_error_trailers(&trailers, function_response_mode);
+            let outcome = UploadOutcome::Error(error, InvokeErrorTraceData::default());
+            reply(upload.finish(outcome).await, wire::accepted())
         }
         Ok((payload, _)) => {
             let response = StreamableInvokeResponse { headers, payload };
@@ -57,6 +63,32 @@ where
         }
         Err(error) => broken(upload, error).await,
     }
+}
+
+/// Takes in a response that the invoker gets while it comes.
+async fn streamed<B>(
+    mut upload: impl Upload,
+    request: Request<B>,
+    mode: FunctionResponseMode,
+    bandwidth: Option<Bandwidth>,
+) -> Response
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let outcome = match stream::pass_on(&mut upload, request.into_body(), bandwidth).await {
+        Ok((streamed, trailers)) if tells_failure(&trailers) => {
+            UploadOutcome::StreamFailed(streamed, read_error_trailers(&trailers, mode))
+        }
+        Ok((streamed, _)) => UploadOutcome::Streamed(streamed),
+        Err(error) => return broken(upload, error).await,
+    };
+    reply(upload.finish(outcome).await, wire::accepted())
+}
+
+/// Whether trailers say that the function has failed. Some clients declare them every time, and
+/// leave them empty.
+fn tells_failure(trailers: &HeaderMap) -> bool {
+    trailers.get(wire::ERROR_TYPE).is_some_and(|error_type| !error_type.is_empty())
 }
 
 pub(crate) async fn error<P: RuntimePort>(
@@ -120,7 +152,10 @@ where
 ///
 /// # Source
 /// Runtime API, "Response modes".
-fn read_error_trailers(trailers: &HeaderMap) -> (ErrorInvokeResponse, InvokeErrorTraceData) {
+fn read_error_trailers(
+    trailers: &HeaderMap,
+    function_response_mode: FunctionResponseMode,
+) -> ErrorInvokeResponse {
     let function_error = FunctionError { error_type: error_type(trailers), message: String::new() };
     let body = trailers.get(wire::ERROR_BODY).map(HeaderValue::as_bytes).unwrap_or_default();
     // The body is base64 of JSON; whoever sends something else is passed on as it is.
@@ -129,11 +164,8 @@ fn read_error_trailers(trailers: &HeaderMap) -> (ErrorInvokeResponse, InvokeErro
         Ok(_) => Bytes::from(serde_json::to_vec(&function_error).unwrap_or_default()),
         Err(_) => Bytes::copy_from_slice(body),
     };
-    let headers = InvokeResponseHeaders {
-        content_type: Some(wire::JSON),
-        ..InvokeResponseHeaders::default()
-    };
-    (ErrorInvokeResponse { headers, payload, function_error }, InvokeErrorTraceData::default())
+    let headers = InvokeResponseHeaders { content_type: Some(wire::JSON), function_response_mode };
+    ErrorInvokeResponse { headers, payload, function_error }
 }
 
 /// The error body that carries a cause for the trace.
@@ -267,13 +299,14 @@ mod tests {
             (wire::ERROR_TYPE, "Runtime.Oops"),
             (wire::ERROR_BODY, "eyJlcnJvck1lc3NhZ2UiOiJtIn0="),
         ]);
-        let (error, _) = read_error_trailers(&trailers);
+        let read = |trailers| read_error_trailers(trailers, FunctionResponseMode::default());
+        let error = read(&trailers);
         assert_eq!(error.payload, r#"{"errorMessage":"m"}"#);
         assert_eq!(error.function_error.error_type.as_str(), "Runtime.Oops");
         let bare = headers(&[(wire::ERROR_TYPE, "Runtime.Oops")]);
-        assert_eq!(read_error_trailers(&bare).0.payload, r#"{"errorType":"Runtime.Oops"}"#);
+        assert_eq!(read(&bare).payload, r#"{"errorType":"Runtime.Oops"}"#);
         let odd = headers(&[(wire::ERROR_TYPE, "Runtime.Oops"), (wire::ERROR_BODY, "{}")]);
-        assert_eq!(read_error_trailers(&odd).0.payload, "{}");
+        assert_eq!(read(&odd).payload, "{}");
     }
 
     #[test]

@@ -264,7 +264,12 @@ fn is_null(status: &FileStat) -> bool {
 
 impl OutputSink for Console {
     fn lines(&self, _source: &OutputSource, _stream: Stream, bytes: &[u8]) {
-        self.write(bytes);
+        if bytes.ends_with(b"\n") {
+            self.write(bytes);
+        } else {
+            // In one piece, so that nobody else's line gets in between.
+            self.write(&[bytes, b"\n"].concat());
+        }
     }
 
     /// Waits while more than 1 MiB is queued.

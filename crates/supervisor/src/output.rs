@@ -12,8 +12,11 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, yield_now};
 
-/// The longest line that is passed on in one piece, about.
-const MAX_HELD: usize = 256 * 1024;
+/// The longest line that is passed on in one piece, without its newline.
+///
+/// # Source
+/// Telemetry API, "Function and extension log records".
+const MAX_LINE: usize = 256 * 1024;
 
 /// How much is read at once.
 const CHUNK: usize = 32 * 1024;
@@ -37,12 +40,13 @@ pub enum Stream {
 ///
 /// [`Console`](crate::Console) is the one that prints.
 pub trait OutputSink: Send + Sync + 'static {
-    /// Takes one or more whole lines, each with the newline at its end.
+    /// Takes one or more whole lines, each with the newline at its end; or one without, exactly as
+    /// it was written.
     ///
     /// The lines of one stream come in order, one call at a time. A line longer than 256 KiB comes
-    /// in pieces, each a line of its own with a newline that the process did not write, so that
-    /// nobody else's line is glued to it. A last line that the process did not finish gets a
-    /// newline.
+    /// in pieces, a call each, of which only the last has a newline. A last line that the process
+    /// did not finish has none either. Whoever prints adds one, so that nobody else's line is glued
+    /// to it.
     ///
     /// It is called in the middle of other work and must return soon: what is slow belongs into a
     /// queue, and [`OutputSink::room`] says when that is full.
@@ -328,20 +332,27 @@ fn read_now(fd: &Receiver, chunk: &mut [u8]) -> io::Result<usize> {
 /// Cuts a stream into whole lines.
 #[derive(Debug, Default)]
 struct Lines {
-    /// The beginning of a line, or what comes after a cut.
+    /// The beginning of a line, without a newline and of [`MAX_LINE`] bytes at most.
     held: Vec<u8>,
-    /// Whether a cut has just ended a line that may end here anyway.
-    cut: bool,
 }
 
 impl Lines {
     /// Takes in bytes, and passes on what is complete.
-    fn feed(&mut self, bytes: &[u8], mut pass: impl FnMut(&[u8])) {
-        let mut bytes = bytes;
-        if mem::take(&mut self.cut) && self.held.is_empty() {
-            // One newline is enough.
-            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+    fn feed(&mut self, mut bytes: &[u8], mut pass: impl FnMut(&[u8])) {
+        while !self.held.is_empty() {
+            let line = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+            let room = MAX_LINE.saturating_sub(self.held.len());
+            if line <= room {
+                break;
+            }
+            // At least one byte is left for another piece, so that none is a newline alone.
+            let (piece, rest) = bytes.split_at(room);
+            self.held.extend_from_slice(piece);
+            let rest_of_character = self.held.split_off(whole_characters(&self.held));
+            pass(&mem::replace(&mut self.held, rest_of_character));
+            bytes = rest;
         }
+        // A line that began in `bytes` is shorter than a piece, as every read is.
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         let (whole, rest) = bytes.split_at(whole);
         if !whole.is_empty() {
@@ -353,22 +364,17 @@ impl Lines {
             }
         }
         self.held.extend_from_slice(rest);
-        if self.held.len() >= MAX_HELD {
-            let rest = self.held.split_off(whole_characters(&self.held));
-            self.held.push(b'\n');
-            pass(&mem::replace(&mut self.held, rest));
-            self.cut = true;
-        }
     }
 
-    /// Passes on an unfinished line, finished.
+    /// Passes on an unfinished line.
     fn finish(&mut self, mut pass: impl FnMut(&[u8])) {
         if !self.held.is_empty() {
-            self.held.push(b'\n');
             pass(&mem::take(&mut self.held));
         }
     }
 }
+
+const _: () = assert!(CHUNK < MAX_LINE);
 
 /// How much of `bytes` is left without a last character of UTF-8 that is not complete.
 fn whole_characters(bytes: &[u8]) -> usize {
@@ -406,39 +412,57 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_last_line_is_finished() {
-        assert_eq!(passed(&[b"a\nb"]), [b"a\n", b"b\n".as_slice()]);
+    fn an_unfinished_last_line_stays_unfinished() {
+        assert_eq!(passed(&[b"a\nb"]), [b"a\n", b"b".as_slice()]);
+    }
+
+    /// What is passed on of a stream that is read like this.
+    fn read(stream: &[u8]) -> Vec<Vec<u8>> {
+        passed(&stream.chunks(CHUNK).collect::<Vec<_>>())
     }
 
     #[test]
-    fn a_line_too_long_comes_in_pieces_that_are_lines() {
-        let long = vec![b'x'; MAX_HELD];
-        let piece = [&*long, b"\n"].concat();
-        assert_eq!(passed(&[&long]), [&*piece]);
-        assert_eq!(passed(&[&long, b"y\nz\n"]), [&*piece, b"y\nz\n"]);
-        assert_eq!(passed(&[&long, b"y"]), [&*piece, b"y\n"]);
-        assert_eq!(passed(&[&long, &long]), [&*piece, &*piece]);
+    fn a_line_too_long_comes_in_pieces_as_it_was_written() {
+        let long = vec![b'x'; MAX_LINE];
+        let then = |rest: &[u8]| read(&[&long, rest].concat());
+        assert_eq!(then(b""), [&*long]);
+        assert_eq!(then(b"y\nz\n"), [&*long, b"y\nz\n"]);
+        assert_eq!(then(b"y"), [&*long, b"y"]);
+        assert_eq!(then(&long), [&*long, &*long]);
+        assert_eq!(then(&[&*long, b"y\n"].concat()), [&*long, &*long, b"y\n"]);
     }
 
     #[test]
-    fn a_line_cut_at_its_very_end_does_not_leave_an_empty_one() {
-        let long = vec![b'x'; MAX_HELD];
-        let piece = [&*long, b"\n"].concat();
-        assert_eq!(passed(&[&long, b"\n"]), [&*piece]);
-        assert_eq!(passed(&[&long, b"\n\ny\n"]), [&*piece, b"\ny\n"]);
-        assert_eq!(passed(&[&long, b"y", b"\n"]), [&*piece, b"y\n"]);
+    fn no_piece_is_a_newline_alone() {
+        let long = vec![b'x'; MAX_LINE];
+        let then = |rest: &[u8]| read(&[&long, rest].concat());
+        let whole = [&*long, b"\n"].concat();
+        assert_eq!(then(b"\n"), [&*whole]);
+        assert_eq!(then(b"\n\ny\n").concat(), [&*whole, b"\ny\n"].concat());
+        assert_eq!(then(&[&*long, b"\n"].concat()), [&*long, &*whole]);
+    }
+
+    #[test]
+    fn pieces_do_not_depend_on_how_a_line_is_read() {
+        let line = [vec![b'x'; 2 * MAX_LINE + 5], b"\n".to_vec()].concat();
+        let lengths = |stream: &[u8], chunk: usize| -> Vec<usize> {
+            let chunks: Vec<_> = stream.chunks(chunk).collect();
+            passed(&chunks).iter().map(Vec::len).collect()
+        };
+        for chunk in [CHUNK, CHUNK - 1, 4096, 1000] {
+            assert_eq!(lengths(&line, chunk), [MAX_LINE, MAX_LINE, 6], "{chunk}");
+            let second = [b"a\n", &*line].concat();
+            assert_eq!(lengths(&second, chunk)[..], [2, MAX_LINE, MAX_LINE, 6], "{chunk}");
+        }
     }
 
     #[test]
     fn no_character_is_cut_in_two() {
         for character in ["\u{e9}", "\u{20ac}", "\u{1f980}"] {
             for shift in 1..character.len() {
-                let mut long = vec![b'x'; MAX_HELD - shift];
-                let piece = [&*long, b"\n"].concat();
-                let (head, tail) = character.as_bytes().split_at(shift);
-                long.extend_from_slice(head);
-                let rest = [character.as_bytes(), b"\n"].concat();
-                assert_eq!(passed(&[&long, tail, b"\n"]), [&*piece, &*rest]);
+                let long = vec![b'x'; MAX_LINE - shift];
+                let rest = [character.as_bytes(), b"yz\n"].concat();
+                assert_eq!(read(&[&*long, &*rest].concat()), [&*long, &*rest]);
             }
         }
         // What is no text is cut anywhere.

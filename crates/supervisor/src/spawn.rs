@@ -91,7 +91,11 @@ fn begin(shared: &Arc<Shared>, launch: &Launch, path: &Path, token: u32) -> io::
     let pid = i32::try_from(process.id()).map_err(io::Error::other)?;
     // The process has its own writing end now; with ours the log would never end.
     let log = log.map(|log| log.reader);
-    let pipes = streams(shared, &launch.source, &mut process, log);
+    let open = |fd, stream| {
+        let sink = Arc::clone(&shared.sink);
+        Pipe::open(&shared.runtime, fd, sink, launch.source.clone(), stream)
+    };
+    let pipes = streams(&mut process, log, open);
     let (pipes, error) = match pipes {
         Ok(pipes) => (pipes, None),
         // It runs all the same and has to be ended like any other.
@@ -152,20 +156,71 @@ fn spawn(command: &mut Command) -> io::Result<std::process::Child> {
 }
 
 fn streams(
-    shared: &Shared,
-    source: &OutputSource,
     process: &mut std::process::Child,
     log: Option<PipeReader>,
+    open: impl Fn(OwnedFd, Stream) -> io::Result<Arc<Pipe>>,
 ) -> io::Result<Vec<Arc<Pipe>>> {
     let missing = || io::Error::from_raw_os_error(libc::EBADF);
     let stdout = OwnedFd::from(process.stdout.take().ok_or_else(missing)?);
     let stderr = OwnedFd::from(process.stderr.take().ok_or_else(missing)?);
-    let open = |fd, stream| {
-        Pipe::open(&shared.runtime, fd, Arc::clone(&shared.sink), source.clone(), stream)
-    };
-    let mut pipes = vec![open(stdout, Stream::Stdout)?, open(stderr, Stream::Stderr)?];
-    if let Some(log) = log {
-        pipes.push(open(log.into(), Stream::Log)?);
+    let log = log.map(|log| (log.into(), Stream::Log));
+    let mut pipes: Vec<Arc<Pipe>> = Vec::new();
+    for (fd, stream) in [(stdout, Stream::Stdout), (stderr, Stream::Stderr)].into_iter().chain(log)
+    {
+        match open(fd, stream) {
+            Ok(pipe) => pipes.push(pipe),
+            Err(error) => {
+                // Or they would be read for as long as anybody holds the other end.
+                pipes.iter().for_each(|pipe| pipe.close());
+                return Err(error);
+            }
+        }
     }
     Ok(pipes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::output::{AnySink, OutputSink};
+
+    /// Keeps which streams have ended.
+    #[derive(Default)]
+    struct Ends(Mutex<Vec<Stream>>);
+
+    impl OutputSink for Ends {
+        fn lines(&self, _source: &OutputSource, _stream: Stream, _bytes: &[u8]) {}
+
+        fn ended(&self, _source: &OutputSource, stream: Stream) {
+            self.0.lock().unwrap().push(stream);
+        }
+
+        async fn room(&self) {}
+    }
+
+    #[tokio::test]
+    async fn streams_are_abandoned_when_one_of_them_cannot_be_read() {
+        let mut process = Command::new("sleep")
+            .arg("60")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ends = Arc::new(Ends::default());
+        let sink = || Arc::clone(&ends) as Arc<dyn AnySink>;
+        let opened = streams(&mut process, None, |fd, stream| match stream {
+            Stream::Stdout => {
+                Pipe::open(&Handle::current(), fd, sink(), OutputSource::Runtime, stream)
+            }
+            Stream::Stderr | Stream::Log => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        });
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::EMFILE));
+        assert_eq!(*ends.0.lock().unwrap(), [Stream::Stdout]);
+    }
 }

@@ -20,7 +20,7 @@ use backoff::Backoff;
 use over_http::HttpSubscriber;
 use over_tcp::TcpSubscriber;
 
-/// How long an HTTP exchange may take, and how long a TCP connection may take nothing.
+/// How long an attempt to send a batch may take.
 ///
 /// # Source
 /// Telemetry API, "Transport".
@@ -31,19 +31,51 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// A batch that does not arrive is sent again until it does, or until the queue behind it runs
 /// over; then it is dropped and counted. So a batch may arrive twice: nobody knows whether a
 /// subscriber has read what it did not answer to.
-pub(crate) async fn deliver(mailbox: Arc<Mailbox>, destination: Destination, schema: Schema) {
-    let mut subscriber = Subscriber::new(destination);
+pub(crate) async fn deliver(
+    mailbox: Arc<Mailbox>,
+    name: Box<str>,
+    destination: Destination,
+    schema: Schema,
+) {
+    match destination {
+        Destination::Http { port, target, method } => {
+            serve(&mailbox, &name, HttpSubscriber::new(port, target, method), schema).await;
+        }
+        Destination::Tcp { port } => {
+            serve(&mailbox, &name, TcpSubscriber::new(port), schema).await;
+        }
+    }
+}
+
+/// How a subscriber is reached.
+trait Subscriber {
+    /// A batch as it is sent, however often that takes.
+    type Parcel: Sync;
+
+    /// Packs the events of a batch.
+    fn pack(&self, events: &[Bytes]) -> Self::Parcel;
+
+    /// Makes one attempt.
+    fn send(&mut self, parcel: &Self::Parcel) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+async fn serve(mailbox: &Mailbox, name: &str, mut subscriber: impl Subscriber, schema: Schema) {
     let mut backoff = Backoff::default();
     loop {
-        let batch = mailbox.next().await;
-        let body = subscriber.body(batch, schema);
+        let events = told(mailbox.next().await, schema);
+        let parcel = subscriber.pack(&events);
+        drop(events);
         loop {
-            let Err(error) = subscriber.send(&body).await else {
+            let attempt = mailbox.attempt();
+            let sent = subscriber.send(&parcel).await;
+            complain(mailbox, name);
+            let Err(error) = sent else {
                 mailbox.delivered();
                 backoff = Backoff::default();
                 break;
             };
             tracing::debug!(%error, "a batch of telemetry did not arrive");
+            mailbox.failed(attempt);
             tokio::select! {
                 () = tokio::time::sleep(backoff.wait()) => {}
                 () = mailbox.hurried() => {}
@@ -55,41 +87,25 @@ pub(crate) async fn deliver(mailbox: Arc<Mailbox>, destination: Destination, sch
     }
 }
 
-/// How a subscriber is reached.
-enum Subscriber {
-    Http(Box<HttpSubscriber>),
-    Tcp(TcpSubscriber),
+/// Tells the operator that something was dropped. Here, where nobody waits for the subscriber.
+fn complain(mailbox: &Mailbox, name: &str) {
+    if let Some(dropped) = mailbox.complaint() {
+        tracing::warn!(
+            extension.name = name,
+            dropped,
+            "telemetry was dropped: the extension takes it too slowly, or has subscribed too late; \
+             it may answer faster, subscribe earlier or to fewer types, or ask for larger batches"
+        );
+    }
 }
 
-impl Subscriber {
-    fn new(destination: Destination) -> Self {
-        match destination {
-            Destination::Http { port, target, method } => {
-                Self::Http(Box::new(HttpSubscriber::new(port, target, method)))
-            }
-            Destination::Tcp { port } => Self::Tcp(TcpSubscriber::new(port)),
-        }
+/// The events of a batch, what was lost before it ahead of it.
+fn told(batch: Batch, schema: Schema) -> Vec<Bytes> {
+    let Batch { mut events, loss } = batch;
+    if let Some(told) = loss.and_then(|loss| logs_dropped(&loss, schema)) {
+        events.insert(0, told);
     }
-
-    /// A batch as it is sent, what was lost before it ahead of it.
-    fn body(&self, batch: Batch, schema: Schema) -> Bytes {
-        let Batch { mut events, loss } = batch;
-        if let Some(told) = loss.and_then(|loss| logs_dropped(&loss, schema)) {
-            events.insert(0, told);
-        }
-        match self {
-            Self::Http(_) => body::array(&events),
-            Self::Tcp(_) => body::lines(&events),
-        }
-    }
-
-    /// Makes one attempt.
-    async fn send(&mut self, body: &Bytes) -> io::Result<()> {
-        match self {
-            Self::Http(subscriber) => subscriber.send(body).await,
-            Self::Tcp(subscriber) => subscriber.send(body).await,
-        }
-    }
+    events
 }
 
 fn logs_dropped(loss: &Loss, schema: Schema) -> Option<Bytes> {

@@ -4,14 +4,14 @@ use http::StatusCode;
 use rapid_events::Api;
 
 use crate::request::MAX_REQUEST_SIZE;
-use crate::subscriptions::MAX_SUBSCRIPTIONS;
+use crate::subscriptions::{MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_EACH};
 
 /// Why a subscription is refused. Nothing has changed then; the request may be corrected and sent
 /// again while subscriptions are open.
 ///
 /// # Source
-/// Telemetry API, "Subscribe responses". The texts of [`SubscribeError::TooLarge`] and
-/// [`SubscribeError::TooMany`] are ours.
+/// Telemetry API, "Subscribe responses". The texts of [`SubscribeError::TooLarge`],
+/// [`SubscribeError::TooMany`] and [`SubscribeError::TooManyOfOne`] are ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubscribeError {
     /// The initialisation is over.
@@ -49,6 +49,9 @@ pub enum SubscribeError {
     /// There are as many subscriptions as there may be.
     #[error("Subscription limit ({MAX_SUBSCRIPTIONS}) reached")]
     TooMany(Api),
+    /// The extension has as many subscriptions as one may have.
+    #[error("Subscription limit ({MAX_SUBSCRIPTIONS_EACH}) of an extension reached")]
+    TooManyOfOne(Api),
 }
 
 impl SubscribeError {
@@ -61,7 +64,8 @@ impl SubscribeError {
             | Self::Malformed(..)
             | Self::Invalid(..)
             | Self::OtherApi { .. }
-            | Self::TooMany(_) => StatusCode::BAD_REQUEST,
+            | Self::TooMany(_)
+            | Self::TooManyOfOne(_) => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -81,7 +85,8 @@ impl SubscribeError {
             | Self::Scheme(_)
             | Self::Host(_)
             | Self::OtherApi { .. }
-            | Self::TooMany(_) => {
+            | Self::TooMany(_)
+            | Self::TooManyOfOne(_) => {
                 format!("{{\"errorType\":{error_type},\"errorMessage\":{message}}}")
             }
         }
@@ -91,9 +96,10 @@ impl SubscribeError {
         let (api, kind) = match self {
             Self::Closed(api) => (api, "SubscriptionClosed"),
             Self::Malformed(api, _) => (api, "DeserializationError"),
-            Self::TooLarge(api) | Self::Invalid(api, _) | Self::TooMany(api) => {
-                (api, "ValidationError")
-            }
+            Self::TooLarge(api)
+            | Self::Invalid(api, _)
+            | Self::TooMany(api)
+            | Self::TooManyOfOne(api) => (api, "ValidationError"),
             Self::Scheme(api) | Self::Host(api) | Self::OtherApi { api, .. } => {
                 (api, "AccessDenied")
             }
@@ -165,6 +171,11 @@ mod tests {
                 SubscribeError::TooMany(Api::Telemetry),
                 400,
                 r#"{"errorType":"Telemetry.ValidationError","errorMessage":"Subscription limit (64) reached"}"#,
+            ),
+            (
+                SubscribeError::TooManyOfOne(Api::Logs),
+                400,
+                r#"{"errorType":"Logs.ValidationError","errorMessage":"Subscription limit (8) of an extension reached"}"#,
             ),
         ];
         for (error, status, body) in rows {

@@ -244,13 +244,37 @@ fn begun_magic(bytes: &[u8]) -> usize {
 
 /// The length without a character of UTF-8 that is cut off at the end.
 fn whole_characters(bytes: &[u8]) -> usize {
-    let is_lead = |byte: &u8| matches!(byte, 0xC2..=0xF4);
-    let Some(back) = bytes.iter().rev().take(3).position(is_lead) else { return bytes.len() };
-    let lead = bytes.len() - 1 - back;
-    let length = match bytes.get(lead) {
+    let is_first = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
+    let behind = bytes.iter().rev().take(4).position(is_first).map_or(0, |at| at + 1);
+    let begin = bytes.len() - behind;
+    let length = match bytes.get(begin) {
         Some(0xC2..=0xDF) => 2,
         Some(0xE0..=0xEF) => 3,
-        _ => 4,
+        Some(0xF0..=0xF4) => 4,
+        _ => 1,
     };
-    if length > back + 1 { lead } else { bytes.len() }
+    if length > behind { begin } else { bytes.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_character_that_can_be_finished_is_cut_off() {
+        let rows: [(&[u8], usize); 9] = [
+            (b"", 0),
+            (b"x", 1),
+            (b"x\xC3", 1),
+            (b"x\xC3\xA9", 3),
+            (b"x\xE2\x82", 1),
+            (b"x\xF0\x9F\xA6", 1),
+            (b"\x80\x80\x80\x80\x80", 5),
+            (b"\xE2x", 2),
+            (b"\xF0\x9Fx", 3),
+        ];
+        for (bytes, length) in rows {
+            assert_eq!(whole_characters(bytes), length, "{bytes:?}");
+        }
+    }
 }

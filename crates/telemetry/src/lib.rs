@@ -18,12 +18,13 @@ mod port;
 mod queue;
 mod request;
 mod subscriptions;
+mod tail;
 mod telemetry;
 
 pub use error::SubscribeError;
-pub use queue::{Batch, Loss, Pushed, Queue};
 pub use request::{
     Buffering, Categories, Destination, MAX_REQUEST_SIZE, Rules, Strictness, SubscribeRequest,
 };
-pub use subscriptions::{MAX_SUBSCRIPTIONS, Subscribed, Subscriptions};
+pub use subscriptions::{MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_EACH, Subscribed};
+pub use tail::{LogTail, MAX_TAIL};
 pub use telemetry::{MAX_FLUSH, Telemetry};

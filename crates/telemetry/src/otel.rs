@@ -9,7 +9,7 @@
 //! measures of the queue; while it exports, it goes on emptying the queue. What does not fit is left
 //! out and counted. Nothing wakes up when nothing happens.
 //!
-//! - `config`: what the variables say.
+//! - `config`: what the variables say; `pairs`: lists in them.
 //! - `recorder`: events in, spans and measures out; no clock, no socket.
 //! - `span`: what a span says of an initialisation or an invocation.
 //! - `measures`: the instruments.
@@ -24,6 +24,7 @@ mod client;
 mod config;
 mod export;
 mod measures;
+mod pairs;
 mod recorder;
 mod span;
 
@@ -36,7 +37,7 @@ use rapid_events::{
     InvokeResponseMetrics, InvokeRuntimeDoneData, InvokeStartData, ReportData,
     RestoreRuntimeDoneData, Span, runtime_done_spans,
 };
-use rapid_interop::Mono;
+use rapid_interop::{InvokeErrorTraceData, Mono, RequestId};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::config::{OtelConfig, OtelError, OtelFunction};
@@ -96,11 +97,6 @@ impl OtelEvents {
         tokio::time::timeout(budget, flush).await.unwrap_or(false)
     }
 
-    /// Counts an invocation that was refused because nothing was free to run it.
-    pub fn throttled(&self) {
-        self.happened(Happening::Throttled);
-    }
-
     /// How many events and spans were left out because there were too many.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -122,7 +118,13 @@ impl OtelEvents {
     }
 }
 
+/// [`EventsApi::flush`] is left out on purpose: whoever resets an environment is not to wait for the
+/// collector. Whoever ends one calls [`OtelEvents::flush`].
 impl EventsApi for OtelEvents {
+    fn send_throttle(&self, _id: &RequestId) {
+        self.happened(Happening::Throttled);
+    }
+
     fn send_init_start(&self, _data: &InitStartData) {
         self.happened(Happening::InitStart);
     }
@@ -145,6 +147,16 @@ impl EventsApi for OtelEvents {
 
     fn send_invoke_start(&self, data: &InvokeStartData) {
         self.happened(Happening::Start(data.clone()));
+    }
+
+    fn send_error_cause(&self, id: &RequestId, trace: &InvokeErrorTraceData) {
+        if let Some(cause) = trace.error_cause.clone() {
+            self.happened(Happening::ErrorCause(id.clone(), cause));
+        }
+    }
+
+    fn send_extension_done(&self, id: &RequestId, extension: &str) {
+        self.happened(Happening::ExtensionDone(id.clone(), extension.into()));
     }
 
     fn send_invoke_runtime_done(&self, data: &InvokeRuntimeDoneData) {

@@ -17,7 +17,7 @@ use crate::request::Buffering;
 /// # Source
 /// Telemetry API, "Batching" and "Loss".
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     buffering: Buffering,
     /// Whether the subscriber is told of losses.
     tells_losses: bool,
@@ -26,10 +26,14 @@ pub struct Queue {
     bytes: usize,
     /// What of it was replayed, for which the bound does not hold.
     past: Past,
-    /// All that waits is due, whatever its age.
-    hurry: bool,
+    /// The number of the last event that was put in. The first one has the number 1.
+    last: u64,
+    /// Up to this number, events are due whatever their age.
+    hurried: u64,
     /// What was dropped and is not yet told.
     loss: Loss,
+    /// How many records were dropped, told or not.
+    lost: u64,
     /// Something was dropped because of the batch that is out.
     overflowed: bool,
     out: Option<Out>,
@@ -51,7 +55,7 @@ struct Out {
 
 /// What becomes of an event that is put into a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pushed {
+pub(crate) enum Pushed {
     /// It waits with others.
     Waits,
     /// It waits, and changes when the next batch is due.
@@ -62,28 +66,27 @@ pub enum Pushed {
 
 /// Events that are sent together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// The events, each one JSON object, in their order; at least one.
-    pub events: Vec<Bytes>,
+    pub(crate) events: Vec<Bytes>,
     /// What was dropped since the last batch that arrived, if the subscriber is to be told.
-    pub loss: Option<Loss>,
+    pub(crate) loss: Option<Loss>,
 }
 
 /// What was dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Loss {
+pub(crate) struct Loss {
     /// How many records.
-    pub records: u64,
+    pub(crate) records: u64,
     /// How many bytes they had as JSON.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Why a batch was given up, if one was.
     error: Option<Box<str>>,
 }
 
 impl Loss {
     /// The reason in the service's words.
-    #[must_use]
-    pub fn reason(&self) -> Cow<'static, str> {
+    pub(crate) fn reason(&self) -> Cow<'static, str> {
         match &self.error {
             Some(error) => format!("could not send events: {error}").into(),
             None => "Some logs were dropped because the downstream consumer is slower than the \
@@ -110,47 +113,57 @@ struct Past {
 
 impl Queue {
     /// Nothing waits yet. `tells_losses`: whether the subscriber takes the platform's events.
-    #[must_use]
-    pub const fn new(buffering: Buffering, tells_losses: bool) -> Self {
+    pub(crate) const fn new(buffering: Buffering, tells_losses: bool) -> Self {
         Self {
             buffering,
             tells_losses,
             waiting: VecDeque::new(),
             bytes: 0,
             past: Past { events: 0, bytes: 0 },
-            hurry: false,
+            last: 0,
+            hurried: 0,
             loss: Loss { records: 0, bytes: 0, error: None },
+            lost: 0,
             overflowed: false,
             out: None,
         }
     }
 
     /// Adds an event.
-    pub fn push(&mut self, now: Instant, event: Bytes) -> Pushed {
+    pub(crate) fn push(&mut self, now: Instant, event: Bytes) -> Pushed {
         if !self.has_room(event.len()) {
             self.overflowed = true;
             self.lose(1, event.len() as u64);
             return Pushed::Dropped;
         }
         let was_full = self.is_enough();
-        self.bytes += event.len();
-        self.waiting.push_back(Waiting { event, since: now });
+        self.add(now, event);
         let changes = self.waiting.len() == 1 || (self.is_enough() && !was_full);
         if changes { Pushed::Due } else { Pushed::Waits }
     }
 
     /// Adds an event from before the subscription. There is always room for those: who keeps them
     /// bounds them, and the subscriber has had no chance to take any yet.
-    pub fn replay(&mut self, now: Instant, event: Bytes) {
-        self.bytes += event.len();
+    pub(crate) fn replay(&mut self, now: Instant, event: Bytes) {
         self.past.events += 1;
         self.past.bytes += event.len();
+        self.add(now, event);
+    }
+
+    fn add(&mut self, now: Instant, event: Bytes) {
+        self.last += 1;
+        self.bytes += event.len();
         self.waiting.push_back(Waiting { event, since: now });
     }
 
     /// Counts events that were dropped before they got here.
-    pub fn lose(&mut self, records: u64, bytes: u64) {
-        self.loss.add(Loss { records, bytes, error: None });
+    pub(crate) fn lose(&mut self, records: u64, bytes: u64) {
+        self.lose_because(records, bytes, None);
+    }
+
+    fn lose_because(&mut self, records: u64, bytes: u64, error: Option<Box<str>>) {
+        self.lost = self.lost.saturating_add(records);
+        self.loss.add(Loss { records, bytes, error });
     }
 
     /// A large event is taken if nothing else waits: else it could never be sent.
@@ -167,21 +180,35 @@ impl Queue {
     }
 
     /// All that waits is due now: nobody knows how much longer it can be delivered.
-    pub fn hurry(&mut self) {
-        self.hurry = !self.waiting.is_empty();
+    pub(crate) const fn hurry(&mut self) {
+        self.hurried = self.last;
+    }
+
+    /// The number of the last event that was put in.
+    pub(crate) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Up to this number, events have arrived or were dropped.
+    pub(crate) fn gone(&self) -> u64 {
+        self.taken() - self.out.as_ref().map_or(0, |out| out.records)
+    }
+
+    /// Up to this number, events wait no more.
+    fn taken(&self) -> u64 {
+        self.last - self.waiting.len() as u64
     }
 
     /// When [`Queue::take`] gives a batch: an instant that may have passed; `None` while nothing
     /// waits or a batch is out.
-    #[must_use]
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         let first = self.waiting.front().filter(|_| self.out.is_none())?;
-        let at_once = self.hurry || self.is_enough();
+        let at_once = self.taken() < self.hurried || self.is_enough();
         Some(if at_once { first.since } else { first.since + self.buffering.timeout })
     }
 
     /// The next batch, if it is due. It is out until [`Queue::delivered`] or [`Queue::gave_up`].
-    pub fn take(&mut self, now: Instant) -> Option<Batch> {
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Batch> {
         if self.due()? > now {
             return None;
         }
@@ -192,7 +219,6 @@ impl Queue {
         self.past.events -= count.min(self.past.events);
         let events: Vec<Bytes> = self.waiting.drain(..count).map(|waiting| waiting.event).collect();
         self.bytes -= bytes;
-        self.hurry &= !self.waiting.is_empty();
         self.overflowed = false;
         let loss = if self.tells_losses { std::mem::take(&mut self.loss) } else { Loss::default() };
         let told = (loss != Loss::default()).then(|| loss.clone());
@@ -215,35 +241,35 @@ impl Queue {
     }
 
     /// The batch that was out has arrived.
-    pub fn delivered(&mut self) {
+    pub(crate) fn delivered(&mut self) {
         self.out = None;
     }
 
+    /// All that waits and what is out is dropped and counted: nobody will take it.
+    pub(crate) fn clear(&mut self, error: &str) {
+        self.gave_up(error);
+        self.lose(self.waiting.len() as u64, self.bytes as u64);
+        self.waiting.clear();
+        (self.bytes, self.past) = (0, Past { events: 0, bytes: 0 });
+    }
+
     /// The batch that was out is dropped and counted, and so is the loss that it told of.
-    pub fn gave_up(&mut self, error: &str) {
+    pub(crate) fn gave_up(&mut self, error: &str) {
         let Some(Out { records, bytes, loss }) = self.out.take() else { return };
         let later = std::mem::replace(&mut self.loss, loss);
         self.loss.add(later);
-        self.loss.add(Loss { records, bytes, error: Some(error.into()) });
+        self.lose_because(records, bytes, Some(error.into()));
     }
 
     /// Whether events were dropped since the batch that is out was taken: to go on trying costs
     /// later ones.
-    #[must_use]
-    pub const fn overflowed(&self) -> bool {
+    pub(crate) const fn overflowed(&self) -> bool {
         self.overflowed
     }
 
-    /// Whether nothing waits and no batch is out.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.waiting.is_empty() && self.out.is_none()
-    }
-
-    /// What was dropped and is not on its way to the subscriber.
-    #[must_use]
-    pub const fn loss(&self) -> &Loss {
-        &self.loss
+    /// How many records were dropped so far.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
     }
 }
 

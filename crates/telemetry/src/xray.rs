@@ -2,7 +2,7 @@
 //!
 //! One segment document per invocation goes to the X-Ray daemon as one UDP datagram, when the
 //! invocation is reported. Sending never waits: what the socket does not take at once is lost and
-//! counted, as X-Ray's own libraries do it.
+//! counted, as X-Ray's own libraries do it; the first loss is warned of.
 //!
 //! `document` knows what a segment document looks like, `recorder` makes one of an invocation's
 //! events; neither has a socket or a clock.
@@ -14,7 +14,7 @@ mod document;
 mod recorder;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -25,6 +25,8 @@ use rapid_events::{
 };
 use rapid_interop::{InvokeErrorTraceData, RequestId};
 
+#[cfg(feature = "otel")]
+pub(crate) use self::document::Cause;
 use self::recorder::Recorder;
 
 /// The variable that names the daemon's address.
@@ -52,6 +54,7 @@ pub fn daemon_address(text: &str) -> Option<&str> {
 /// Sends a segment document for every sampled invocation.
 #[derive(Debug)]
 pub struct XRayEvents {
+    daemon: SocketAddr,
     socket: UdpSocket,
     recorder: Mutex<Recorder>,
     sent: AtomicU64,
@@ -59,15 +62,12 @@ pub struct XRayEvents {
 }
 
 impl XRayEvents {
-    /// Sends to the daemon at this address (see [`daemon_address`]).
-    ///
-    /// A host's name is looked up here, once, which may take a moment.
+    /// Sends to the daemon at this address, which [`daemon_address`] tells once its name was looked
+    /// up.
     ///
     /// # Errors
-    /// When the name is unknown or no socket can be had. That nobody listens there is no error.
-    pub fn connect(address: &str) -> io::Result<Self> {
-        let unknown = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        let daemon = address.to_socket_addrs()?.next().ok_or_else(unknown)?;
+    /// When no socket can be had. That nobody listens there is no error.
+    pub fn connect(daemon: SocketAddr) -> io::Result<Self> {
         let any: SocketAddr = match daemon {
             SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
             SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
@@ -76,19 +76,12 @@ impl XRayEvents {
         socket.connect(daemon)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
+            daemon,
             socket,
             recorder: Mutex::default(),
             sent: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         })
-    }
-
-    /// Takes in what the runtime said about the cause of an invocation's error. It is told before
-    /// the invocation is reported; afterwards it comes too late and is left out.
-    pub fn send_error_cause(&self, request_id: &RequestId, trace: &InvokeErrorTraceData) {
-        if let Some(cause) = &trace.error_cause {
-            self.recorder().error_cause(request_id, cause);
-        }
     }
 
     /// How many documents the network has taken. Whether the daemon got them, nobody knows.
@@ -97,10 +90,32 @@ impl XRayEvents {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// How many documents were lost on the way out.
+    /// How many documents were lost on the way out, as far as the network has said so.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Asks the network whether it has lost the last document meanwhile, which it tells only
+    /// afterwards, and counts that. For the end: until then, sending asks.
+    pub fn settle(&self) {
+        // That nothing can be asked tells nothing.
+        if let Ok(Some(error)) = self.socket.take_error() {
+            self.lose(&error);
+        }
+    }
+
+    /// Counts a document that was lost, and says so once.
+    fn lose(&self, error: &io::Error) {
+        if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "the X-Ray daemon at {} does not take what is sent: {error}; no invocation waits \
+                 for it, and this is said only once",
+                self.daemon
+            );
+        } else {
+            tracing::debug!(%error, "a trace segment was lost");
+        }
     }
 
     fn recorder(&self) -> MutexGuard<'_, Recorder> {
@@ -110,12 +125,11 @@ impl XRayEvents {
     fn send(&self, document: &[u8]) {
         let datagram = [HEADER, document].concat();
         match self.socket.send(&datagram) {
-            Ok(_) => self.sent.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                tracing::debug!(%error, "a trace segment was lost");
-                self.lost.fetch_add(1, Ordering::Relaxed)
+            Ok(_) => {
+                self.sent.fetch_add(1, Ordering::Relaxed);
             }
-        };
+            Err(error) => self.lose(&error),
+        }
     }
 }
 
@@ -134,6 +148,12 @@ impl EventsApi for XRayEvents {
 
     fn send_invoke_start(&self, data: &InvokeStartData) {
         self.recorder().invoke_start(data, SystemTime::now());
+    }
+
+    fn send_error_cause(&self, id: &RequestId, trace: &InvokeErrorTraceData) {
+        if let Some(cause) = &trace.error_cause {
+            self.recorder().error_cause(id, cause);
+        }
     }
 
     fn send_invoke_runtime_done(&self, data: &InvokeRuntimeDoneData) {
@@ -175,8 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nobody_knows_is_an_error_and_a_deaf_daemon_is_none() {
-        assert!(XRayEvents::connect("no such host:2000").is_err());
-        assert!(XRayEvents::connect("127.0.0.1:9").is_ok());
+    fn a_daemon_that_nobody_hears_is_no_error() {
+        assert!(XRayEvents::connect("127.0.0.1:9".parse().unwrap()).is_ok());
     }
 }

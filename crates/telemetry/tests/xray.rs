@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rapid_events::{
     EventsApi as _, InvokeStartData, ReportData, ReportMetrics, Status, TracingCtx,
@@ -18,7 +18,7 @@ fn daemon() -> (UdpSocket, XRayEvents) {
     let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
     daemon.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let variable = format!("tcp:127.0.0.1:1 udp:{}", daemon.local_addr().unwrap());
-    let events = XRayEvents::connect(daemon_address(&variable).unwrap()).unwrap();
+    let events = XRayEvents::connect(daemon_address(&variable).unwrap().parse().unwrap()).unwrap();
     (daemon, events)
 }
 
@@ -112,6 +112,23 @@ fn a_daemon_that_is_gone_costs_nothing_but_the_segments() {
     assert_eq!(events.sent() + events.lost(), 100);
     // The kernel tells of the refusal on loopback, if not for every datagram.
     assert!(events.lost() > 0);
+}
+
+#[test]
+fn a_loss_that_the_network_tells_of_afterwards_is_counted_at_the_end() {
+    let (daemon, events) = daemon();
+    events.settle();
+    assert_eq!(events.lost(), 0);
+    drop(daemon);
+    events.send_invoke_start(&start("r-1", TRACE));
+    events.send_report(&report("r-1"));
+    assert_eq!((events.sent(), events.lost()), (1, 0));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while events.lost() == 0 && Instant::now() < deadline {
+        events.settle();
+    }
+    events.settle();
+    assert_eq!(events.lost(), 1);
 }
 
 #[test]

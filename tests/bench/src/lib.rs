@@ -1,5 +1,5 @@
-//! What `cargo xtask bench` measures with: a runtime, a load generator, and a bare relay that is
-//! the floor.
+//! What `cargo xtask bench` measures with: a runtime, a load generator, subscribers, and a bare
+//! relay that is the floor.
 //!
 //! Beside the stack: it knows no crate of the workspace, so that nothing it measures is part of
 //! the ruler. Every tool makes as few system calls as the protocol allows, one write and usually
@@ -15,6 +15,8 @@ pub mod load;
 pub mod percentile;
 pub mod relay;
 pub mod runtime;
+pub mod stream;
+pub mod subscriber;
 
 pub use connection::{Connection, Message};
 pub use flags::Flags;

@@ -1,16 +1,18 @@
-//! The three tools together: small counts, and no expectation of time.
+//! The tools together: small counts, and no expectation of time.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rapid_bench::load::{self, Plan, Report};
 use rapid_bench::relay::Relay;
+use rapid_bench::runtime::FILLING;
+use rapid_bench::subscriber::{self, Manner};
 use rapid_bench::{Connection, Flags};
 
 /// A relay with its runtime; it is killed when the test ends, and the runtime ends with it.
@@ -101,6 +103,17 @@ fn the_benchs_runtime_registers_its_extension() {
 }
 
 #[test]
+fn the_benchs_runtime_streams_whole_pieces() {
+    let floor = Floor::with(&["--stream", "131072"]);
+    let mut invoker = Connection::connect(floor.address).unwrap();
+    for _ in 0..2 {
+        invoker.send(b"POST /invocations HTTP/1.1\r\nContent-Length: 2\r\n\r\n", b"{}").unwrap();
+        let answer = invoker.receive().unwrap().unwrap();
+        assert_eq!(invoker.body(&answer), [FILLING; 131_072]);
+    }
+}
+
+#[test]
 fn small_and_large_payloads_come_back_on_one_connection() {
     let floor = Floor::start();
     assert_all_answered(&floor.load("--count 50 --warm-up 10"), 50);
@@ -136,4 +149,25 @@ fn a_target_that_is_gone_is_in_the_report() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("{\"count\":0,\"errors\":2,\"first_error\":"), "{text}");
+}
+
+/// What a subscriber answers to a batch, its first line; nothing when it does not answer.
+fn answered(manner: Manner) -> Option<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut connection = Connection::connect(listener.local_addr().unwrap()).unwrap();
+    thread::spawn(move || subscriber::serve(&listener, manner));
+    connection.send(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n", b"[]").unwrap();
+    // Too short for a slow one; what came all the same would be there within this time.
+    connection.set_patience(Duration::from_millis(500)).unwrap();
+    let answer = connection.receive().ok()??;
+    Some(connection.first_line(&answer))
+}
+
+#[test]
+fn subscribers_are_as_good_as_their_names() {
+    assert_eq!(answered(Manner::Good).as_deref(), Some("HTTP/1.1 200 OK"));
+    assert_eq!(answered(Manner::Garbage).as_deref(), Some("what?"));
+    for manner in [Manner::Slow, Manner::Silent, Manner::Endless] {
+        assert_eq!(answered(manner), None, "{manner:?}");
+    }
 }

@@ -6,6 +6,9 @@ Without PAYLOAD the request has no body; `-` reads it from standard input.
 Prints one JSON line: either what was answered, or the exception that boto3
 made of it. Exits 0 in both cases, since both are answers to look at.
 
+With --stream it calls InvokeWithResponseStream, and prints a line for the head,
+for every chunk when it comes, and for how the stream was completed.
+
 Options go to Invoke as they are named there: --invocation-type, --log-type,
 --qualifier, --client-context (the plain JSON text; it is encoded here),
 --tenant-id, and --timeout in seconds for the answer.
@@ -33,6 +36,7 @@ def parse():
     parser.add_argument("--client-context")
     parser.add_argument("--tenant-id")
     parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("--stream", action="store_true")
     return parser.parse_args()
 
 
@@ -74,12 +78,22 @@ def call(args):
         "TenantId": args.tenant_id,
     }
     request.update({k: v for k, v in optional.items() if v is not None})
+    caller = client(args.endpoint, args.timeout)
     try:
-        answer = client(args.endpoint, args.timeout).invoke(**request)
+        if args.stream:
+            return stream(caller, request)
+        answer = caller.invoke(**request)
         body = answer["Payload"].read()
     except botocore.exceptions.ClientError as error:
         return {
+            "event": "exception",
             "exception": type(error).__name__,
+            # The class that the client itself has for the code, if it has one.
+            "typed": isinstance(
+                error,
+                getattr(caller.exceptions, error.response["Error"]["Code"], ()),
+            ),
+            "reason": error.response.get("Reason"),
             "code": error.response.get("Error", {}).get("Code"),
             "status": error.response.get("ResponseMetadata", {}).get("HTTPStatusCode"),
             "type": error.response.get("Type"),
@@ -89,6 +103,7 @@ def call(args):
     except botocore.exceptions.BotoCoreError as error:
         # No answer to read a code or status from: refused, cut off, too late.
         return {
+            "event": "exception",
             "exception": type(error).__name__,
             "code": None,
             "status": None,
@@ -107,5 +122,41 @@ def call(args):
     }
 
 
+def stream(caller, request):
+    answer = caller.invoke_with_response_stream(**request)
+    metadata = answer["ResponseMetadata"]
+    tell(
+        {
+            "event": "head",
+            "status": answer["StatusCode"],
+            "executed_version": answer.get("ExecutedVersion"),
+            "content_type": answer.get("ResponseStreamContentType"),
+            "request_id": metadata.get("RequestId"),
+            "headers": metadata["HTTPHeaders"],
+        }
+    )
+    complete = None
+    for event in answer["EventStream"]:
+        if "PayloadChunk" in event:
+            payload = event["PayloadChunk"]["Payload"].decode("utf-8", "replace")
+            tell({"event": "chunk", "payload": payload})
+        elif complete is None:
+            complete = event["InvokeComplete"]
+        else:
+            raise ValueError(f"more after the end: {event}")
+    if complete is None:
+        raise ValueError("the stream has no end")
+    return {
+        "event": "complete",
+        "error_code": complete.get("ErrorCode"),
+        "error_details": complete.get("ErrorDetails"),
+        "log_result": complete.get("LogResult"),
+    }
+
+
+def tell(line):
+    print(json.dumps(line), flush=True)
+
+
 if __name__ == "__main__":
-    print(json.dumps(call(parse())))
+    tell(call(parse()))

@@ -1,14 +1,15 @@
 """A web application that knows nothing of Lambda, for the web adapter to stand in front of.
 
 GET and POST of any path are answered with what was asked, as JSON; a few paths do something else:
-/events gives back the body, /large?n=N answers N bytes, /leave?code=N ends the process. SIGTERM
-ends it, too, after a last line.
+/events gives back the body, /large?n=N answers N bytes, /drip?gate=FILE sends its second half when
+the file is there, /leave?code=N ends the process. SIGTERM ends it, too, after a last line.
 """
 
 import json
 import os
 import signal
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,6 +33,8 @@ class Application(BaseHTTPRequestHandler):
             return self.answer(200, "application/json", body)
         if url.path == "/large":
             return self.answer(200, "text/plain", b"x" * int(query["n"]))
+        if url.path == "/drip":
+            return self.drip(query["gate"])
         said = {
             "method": self.command,
             "path": url.path,
@@ -44,6 +47,16 @@ class Application(BaseHTTPRequestHandler):
         self.answer(status, "application/json", json.dumps(said).encode())
 
     do_POST = do_PUT = do_DELETE = do_GET
+
+    def drip(self, gate):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"6\r\nfirst \r\n")
+        while not os.path.exists(gate):
+            time.sleep(0.005)
+        self.wfile.write(b"6\r\nsecond\r\n0\r\n\r\n")
 
     def answer(self, status, content_type, body):
         self.send_response(status)

@@ -146,6 +146,10 @@ impl Runtime {
                 print_lines(number("count"));
                 self.respond(&event, "\"printed\"");
             }
+            "number-lines" => {
+                number_lines(number("from"), number("count"));
+                self.respond(&event, "\"numbered\"");
+            }
             "print" => {
                 print_unterminated(text("text"));
                 self.respond(&event, "\"printed\"");
@@ -501,6 +505,16 @@ fn print_lines(count: u64) {
             }
         });
     });
+}
+
+/// Prints as many numbered lines on both outputs, in turn, each with one call.
+fn number_lines(from: u64, count: u64) {
+    let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr().lock());
+    for number in from..from + count {
+        // Nobody is left to be told when they are closed.
+        let _ = stdout.write_all(format!("out {number:010}\n").as_bytes());
+        let _ = stderr.write_all(format!("err {number:010}\n").as_bytes());
+    }
 }
 
 fn line(name: &str, number: u64) -> String {

@@ -1,9 +1,10 @@
-//! Runs the load generator and reads what it measured.
+//! Runs the load generators and reads what they measured.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::bench::stage::Stage;
 use crate::bench::subject::Running;
@@ -55,10 +56,42 @@ impl Load {
         ] {
             command.args([flag, &number.to_string()]);
         }
-        let output = command.stdin(Stdio::null()).output().context("starting bench-load")?;
-        if !output.status.success() {
-            bail!("bench-load: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        serde_json::from_slice(&output.stdout).context("reading what bench-load measured")
+        measured(command)
     }
+}
+
+/// Streamed responses to ask for, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams {
+    pub(crate) bytes: u32,
+    pub(crate) count: u32,
+}
+
+/// What was measured of them.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StreamReport {
+    pub(crate) first_p50_us: f64,
+    pub(crate) mebibytes_per_second: f64,
+}
+
+impl Streams {
+    /// Asks for all of them.
+    ///
+    /// # Errors
+    /// When one of them is not complete.
+    pub(crate) fn run(self, stage: &Stage, subject: &Running) -> Result<StreamReport> {
+        let mut command = stage.command(&stage.tool("bench-stream"), false);
+        command.args(["--address", &subject.address.to_string()]);
+        command.args(["--count", &self.count.to_string(), "--bytes", &self.bytes.to_string()]);
+        measured(command)
+    }
+}
+
+/// Runs a tool, and reads what it measured.
+fn measured<T: DeserializeOwned>(mut command: Command) -> Result<T> {
+    let output = command.stdin(Stdio::null()).output().context("starting a load generator")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).context("reading what a load generator measured")
 }

@@ -23,6 +23,9 @@ pub(crate) enum Unit {
     Millis,
     PerSecond,
     Mebibytes,
+    MebibytesPerSecond,
+    /// As a multiple of another figure of the same run.
+    Times,
 }
 
 /// What a figure of rapid is held against.
@@ -38,7 +41,7 @@ pub(crate) enum Bound {
 impl Unit {
     /// Whether more is better.
     pub(crate) fn is_rate(self) -> bool {
-        self == Self::PerSecond
+        matches!(self, Self::PerSecond | Self::MebibytesPerSecond)
     }
 
     /// Its name behind a figure.
@@ -48,6 +51,8 @@ impl Unit {
             Self::Millis => "ms",
             Self::PerSecond => "/s",
             Self::Mebibytes => "MiB",
+            Self::MebibytesPerSecond => "MiB/s",
+            Self::Times => "×",
         }
     }
 }
@@ -97,6 +102,13 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric::new("extension_p99", "one extension, p99", Unit::Micros),
     Metric::new("extension_rate", "one extension, throughput", Unit::PerSecond)
         .limit(Bound::Emulator(1.0)),
+    Metric::new("telemetry_nobody_p50", "ten lines, no subscriber, p50", Unit::Micros),
+    Metric::new("telemetry_good_p50", "ten lines, a good subscriber, p50", Unit::Micros),
+    Metric::new("telemetry_bad_p50", "ten lines, five bad subscribers, p50", Unit::Micros),
+    Metric::new("telemetry_good_times", "a good subscriber, as a multiple of none", Unit::Times)
+        .limit(Bound::AtMost(2.0)),
+    Metric::new("telemetry_bad_times", "bad subscribers, as a multiple of none", Unit::Times)
+        .limit(Bound::AtMost(2.0)),
     Metric::new("1mib_p50", "1 MiB echo, p50", Unit::Millis)
         .goal(Bound::Floor(1.5))
         .limit(Bound::Floor(4.0)),
@@ -106,6 +118,11 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric::new("large_memory", "peak memory, 100 large invokes", Unit::Mebibytes)
         .goal(Bound::AtMost(20.0))
         .limit(Bound::Emulator(1.0)),
+    Metric::new("stream_first_p50", "64 MiB streamed, first byte, p50", Unit::Micros),
+    Metric::new("stream_rate", "64 MiB streamed, throughput", Unit::MebibytesPerSecond),
+    Metric::new("stream_first_times", "first byte, as a multiple of a warm invoke", Unit::Times)
+        // Collected first, it would be hundreds.
+        .limit(Bound::AtMost(20.0)),
     Metric::new("four_rate", "four connections, throughput", Unit::PerSecond)
         .goal(Bound::Floor(1.6))
         .limit(Bound::Floor(4.0)),

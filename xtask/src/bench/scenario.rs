@@ -4,10 +4,10 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::bench::load::{Load, Report};
+use crate::bench::load::{Load, Report, Streams};
 use crate::bench::stage::Stage;
 use crate::bench::statistics::median;
-use crate::bench::subject::{Manner, Running, Subject};
+use crate::bench::subject::{Audience, Manner, Running, Subject};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -57,8 +57,26 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         &["extension_p50", "extension_p99", "extension_rate"],
         extension,
     ),
+    new(
+        "telemetry",
+        "ten lines an invoke; nobody, a good one or only bad ones have subscribed to them",
+        &[
+            "telemetry_nobody_p50",
+            "telemetry_good_p50",
+            "telemetry_bad_p50",
+            "telemetry_good_times",
+            "telemetry_bad_times",
+        ],
+        telemetry,
+    ),
     new("1mib", "1 MiB there and back", &["1mib_p50"], one_mebibyte),
     new("5.9mib", "5.9 MiB there and back", &["5.9mib_p50"], six_mebibytes),
+    new(
+        "stream",
+        "64 MiB streamed, beside 128 bytes that are not",
+        &["stream_first_p50", "stream_rate", "stream_first_times"],
+        stream,
+    ),
     new("four", "128 bytes on four connections", &["four_rate", "four_p50", "four_p99"], four),
     Scenario {
         on_one_core: true,
@@ -135,7 +153,7 @@ fn warm(stage: &Stage, subject: Subject) -> Result<Outcome> {
 }
 
 fn extension(stage: &Stage, subject: Subject) -> Result<Outcome> {
-    let manner = Manner { with_extension: true, on_one_core: false };
+    let manner = Manner { with_extension: true, ..Manner::default() };
     measure(stage, subject, manner, small(stage), |_, report, _| {
         Ok(vec![
             ("extension_p50", report.p50_us),
@@ -143,6 +161,33 @@ fn extension(stage: &Stage, subject: Subject) -> Result<Outcome> {
             ("extension_rate", report.per_second),
         ])
     })
+}
+
+fn telemetry(stage: &Stage, subject: Subject) -> Result<Outcome> {
+    if subject != Subject::Rapid {
+        // The emulator only pretends to have telemetry, and the floor does not even do that.
+        return Ok(Outcome::Inapplicable);
+    }
+    let mut figures: Vec<(&str, f64)> = Vec::new();
+    for (audience, key) in [
+        (Audience::Nobody, "telemetry_nobody_p50"),
+        (Audience::Good, "telemetry_good_p50"),
+        (Audience::Bad, "telemetry_bad_p50"),
+    ] {
+        let manner = Manner { audience: Some(audience), ..Manner::default() };
+        let outcome = measure(stage, subject, manner, small(stage), |_, report, _| {
+            Ok(vec![(key, report.p50_us)])
+        })?;
+        match outcome {
+            Outcome::Measured(values) => figures.extend(values),
+            other @ (Outcome::Failed(_) | Outcome::Inapplicable) => return Ok(other),
+        }
+    }
+    if let [(_, nobody), (_, good), (_, bad)] = *figures {
+        figures.push(("telemetry_good_times", good / nobody));
+        figures.push(("telemetry_bad_times", bad / nobody));
+    }
+    Ok(Outcome::Measured(figures))
 }
 
 fn one_mebibyte(stage: &Stage, subject: Subject) -> Result<Outcome> {
@@ -159,6 +204,37 @@ fn six_mebibytes(stage: &Stage, subject: Subject) -> Result<Outcome> {
     measure(stage, subject, Manner::default(), load, |_, report, _| {
         Ok(vec![("5.9mib_p50", report.p50_us / 1e3)])
     })
+}
+
+fn stream(stage: &Stage, subject: Subject) -> Result<Outcome> {
+    if subject != Subject::Rapid {
+        // Both collect a response before they pass it on.
+        return Ok(Outcome::Inapplicable);
+    }
+    let load = Load { count: 1_000, ..Load::SMALL };
+    let mut warm = 0.0;
+    let outcome = measure(stage, subject, Manner::default(), load, |_, report, _| {
+        warm = report.p50_us;
+        Ok(Vec::new())
+    })?;
+    if !matches!(outcome, Outcome::Measured(_)) {
+        return Ok(outcome);
+    }
+    let streams = Streams { bytes: 64 << 20, count: if stage.quick { 5 } else { 20 } };
+    let manner = Manner { stream: Some(streams.bytes), ..Manner::default() };
+    let mut running = Running::start(stage, subject, manner)?;
+    if let Err(error) = running.listens() {
+        return Ok(Outcome::Failed(format!("does not start: {error:#}")));
+    }
+    let report = match streams.run(stage, &running) {
+        Ok(report) => report,
+        Err(error) => return Ok(Outcome::Failed(format!("{error:#}"))),
+    };
+    Ok(Outcome::Measured(vec![
+        ("stream_first_p50", report.first_p50_us),
+        ("stream_rate", report.mebibytes_per_second),
+        ("stream_first_times", report.first_p50_us / warm),
+    ]))
 }
 
 fn memory(stage: &Stage, subject: Subject) -> Result<Outcome> {
@@ -188,7 +264,7 @@ fn four(stage: &Stage, subject: Subject) -> Result<Outcome> {
 }
 
 fn one_core(stage: &Stage, subject: Subject) -> Result<Outcome> {
-    let manner = Manner { with_extension: false, on_one_core: true };
+    let manner = Manner { on_one_core: true, ..Manner::default() };
     measure(stage, subject, manner, small(stage), |_, report, _| {
         Ok(vec![
             ("one_core_p50", report.p50_us),
@@ -199,7 +275,7 @@ fn one_core(stage: &Stage, subject: Subject) -> Result<Outcome> {
 }
 
 fn one_core_extension(stage: &Stage, subject: Subject) -> Result<Outcome> {
-    let manner = Manner { with_extension: true, on_one_core: true };
+    let manner = Manner { with_extension: true, on_one_core: true, ..Manner::default() };
     measure(stage, subject, manner, small(stage), |_, report, _| {
         Ok(vec![("one_core_extension_p50", report.p50_us)])
     })

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
@@ -48,15 +48,34 @@ impl Subject {
 pub(crate) struct Manner {
     /// The runtime registers an internal extension.
     pub(crate) with_extension: bool,
+    /// The runtime writes lines, and registers an internal extension that subscribes to telemetry
+    /// for these.
+    pub(crate) audience: Option<Audience>,
+    /// How many bytes the runtime streams as its response, if it does.
+    pub(crate) stream: Option<u32>,
     /// Everything runs on one core.
     pub(crate) on_one_core: bool,
 }
+
+/// Who is told what the runtime writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Nobody,
+    /// A subscriber that answers at once.
+    Good,
+    /// A slow one, a dead one, and three that are hostile.
+    Bad,
+}
+
+/// How many lines the runtime writes for every event while there may be an audience.
+const LINES: &str = "10";
 
 /// A subject's process; killed when it is dropped. The runtime it started ends with the connection
 /// between them.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
+    _subscribers: Option<Subscribers>,
     pub(crate) address: SocketAddr,
     /// When it was told to start.
     start: Instant,
@@ -88,6 +107,16 @@ impl Running {
         if manner.with_extension {
             command.arg("--extension");
         }
+        if let Some(bytes) = manner.stream {
+            command.args(["--stream", &bytes.to_string()]);
+        }
+        let mut subscribers = None;
+        if let Some(audience) = manner.audience {
+            let ports = audience.ports()?;
+            subscribers = Subscribers::start(stage, &ports)?;
+            let ports: Vec<String> = ports.iter().map(|(_, port)| port.to_string()).collect();
+            command.args(["--lines", LINES, "--subscribe", &ports.join(",")]);
+        }
         command
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
@@ -98,7 +127,7 @@ impl Running {
             .stderr(log);
         let start = Instant::now();
         let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
-        Ok(Self { child, address, start })
+        Ok(Self { child, _subscribers: subscribers, address, start })
     }
 
     /// Connects as soon as it listens, and says how long that took.
@@ -203,6 +232,58 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
         thread::sleep(REST);
+    }
+}
+
+/// What is told of telemetry, as a process; killed when it is dropped.
+#[derive(Debug)]
+struct Subscribers {
+    child: Child,
+}
+
+impl Audience {
+    /// Who listens, by the flag of `bench-subscriber`, and where; nobody does without a flag.
+    fn ports(self) -> Result<Vec<(Option<&'static str>, u16)>> {
+        let flags: &[Option<&str>] = match self {
+            Self::Nobody => &[],
+            Self::Good => &[Some("--good")],
+            Self::Bad => {
+                &[Some("--slow"), None, Some("--silent"), Some("--garbage"), Some("--endless")]
+            }
+        };
+        flags.iter().map(|flag| Ok((*flag, free_address()?.port()))).collect()
+    }
+}
+
+impl Subscribers {
+    /// Starts those that listen, and waits until they do.
+    fn start(stage: &Stage, ports: &[(Option<&str>, u16)]) -> Result<Option<Self>> {
+        let mut command = stage.command(&stage.tool("bench-subscriber"), false);
+        let listening = ports.iter().filter_map(|(flag, port)| flag.map(|flag| (flag, port)));
+        for (flag, port) in listening {
+            command.args([flag, &port.to_string()]);
+        }
+        if command.get_args().len() == 0 {
+            return Ok(None);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let child = command.spawn().context("starting bench-subscriber")?;
+        let mut subscribers = Self { child };
+        let output = subscribers.child.stdout.take().context("its output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).context("reading what it says")?;
+        if line != "ready\n" {
+            bail!("bench-subscriber does not listen");
+        }
+        Ok(Some(subscribers))
+    }
+}
+
+impl Drop for Subscribers {
+    fn drop(&mut self) {
+        // Both are no-ops when it has been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

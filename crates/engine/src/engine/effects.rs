@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rapid_events::EventsApi;
-use rapid_interop::ports::{Failure, InvokeAnswer, NextEvent, RuntimeRefusal};
-use rapid_interop::process::{Launch, LaunchError, OutputSource, Process, Processes, StopPlan};
+use rapid_interop::ports::{Failure, InvokeRefusal, NextEvent, RuntimeRefusal};
+use rapid_interop::process::{
+    Grace, Launch, LaunchError, OutputSource, Process, Processes, StopPlan,
+};
 use rapid_interop::{
     ActiveExtensions, ExtensionId, Generation, InteropError, Mono, RequestId, ResetReason,
     RuntimeRelease, ShutdownSuccess,
@@ -14,11 +16,17 @@ use rapid_lifecycle::{Answer, Caller, Effect, Participant, Runtime, Ticket};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Engine;
-use crate::answer;
+use crate::answer::{self, Content};
 use crate::handle::EngineReceipt;
 use crate::message::{HandleNotice, Notice};
 use crate::participants::Participants;
 use crate::report::Scene;
+
+/// How long what was told may take to arrive before extensions are ended, at most.
+///
+/// # Source
+/// Telemetry API, "Shutdown".
+const MAX_FLUSH: Duration = Duration::from_secs(1);
 
 /// How long the news of a process's end may take after its connections broke off.
 const NEWS_OF_EXIT: Duration = Duration::from_millis(25);
@@ -38,10 +46,14 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             Effect::Release { caller, refusal } => self.release_caller(caller, refusal),
             Effect::Answer { ticket, answer } => self.answer(ticket, answer),
             Effect::Refuse { ticket, refusal } => {
-                let invocation = self.invocations.remove(&ticket);
-                if let Some(reply) = invocation.and_then(|invocation| invocation.reply) {
-                    // An invoker that has gone does not want to know.
-                    drop(reply.send(Err(refusal)));
+                if let Some(invocation) = self.invocations.remove(&ticket) {
+                    if refusal == InvokeRefusal::TooManyRequests {
+                        self.reporter.throttled(&invocation.invoke.id);
+                    }
+                    if let Some(reply) = invocation.reply {
+                        // An invoker that has gone does not want to know.
+                        drop(reply.send(Err(refusal)));
+                    }
                 }
             }
             Effect::Forget { ticket } => {
@@ -178,13 +190,31 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         let who = self.participants.describe(participant);
         tracing::debug!(%generation, reason = reason.as_str(), ?plan, "ending {who}");
         let notices = self.notices_sender.clone();
+        // Extensions that subscribe to the log get the runtime's before they are ended.
+        let flush = match (participant, plan.grace) {
+            (Participant::Runtime, Grace::Terminate(_) | Grace::Await(_)) => {
+                Some((self.reporter.events(), self.config.policy.shutdown_budget / 2))
+            }
+            (Participant::Runtime, Grace::None) | (Participant::Extension(_), _) => None,
+        };
+        let flushed = async move {
+            if let Some((events, budget)) = flush
+                && let Some(flushed) = events.flush(budget.min(MAX_FLUSH))
+            {
+                flushed.await;
+            }
+        };
         let Some(process) = self.participants.process(participant).cloned() else {
-            send(&notices, Notice::Stopped { generation, participant, clean: true });
+            self.tasks.spawn(async move {
+                flushed.await;
+                send(&notices, Notice::Stopped { generation, participant, clean: true });
+            });
             return;
         };
         self.tasks.spawn(async move {
             let report = process.stop(plan).await;
             process.drain_output();
+            flushed.await;
             if report.clean {
                 // How it ended has to be known before it counts as gone.
                 let termination = process.exited().await;
@@ -234,23 +264,21 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
         let content = match answer {
             Answer::Upload => upload,
             Answer::InitError(_) => {
-                init_error.map(|error| InvokeAnswer::Failed(Failure::InitReported, error))
+                init_error.map(|error| Content::Failed(Failure::InitReported, error))
             }
             Answer::Failure { failure, error_type } => {
-                Some(answer::of_failure(failure, error_type, id))
+                let error = answer::describe(&failure, error_type, id);
+                Some(Content::Failed(failure, error))
             }
         };
         let Some(content) = content else {
             tracing::error!(%ticket, "there is nothing to answer an invocation with");
             return;
         };
-        if let InvokeAnswer::Failed(failure, error) = &content {
+        if let Content::Failed(failure, error) = &content {
             invocation.told = Some((failure.clone(), error.clone()));
         }
-        if let Some(reply) = invocation.reply.take() {
-            // An invoker that has gone does not want to know; the invocation goes on all the same.
-            drop(reply.send(Ok(content)));
-        }
+        invocation.answer(content);
     }
 }
 

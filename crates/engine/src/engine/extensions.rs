@@ -10,7 +10,7 @@ use rapid_interop::extension::{
 };
 use rapid_interop::process::{ExtensionDiscovery, Processes};
 use rapid_interop::{ExtensionId, ExtensionKind, Generation};
-use rapid_lifecycle::{Caller, ExtensionNotice, Found, Input};
+use rapid_lifecycle::{Caller, ExtensionNotice, ExtensionState, Found, Input};
 use uuid::Uuid;
 
 use super::Engine;
@@ -111,6 +111,7 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             return;
         }
         self.extension_callers.insert(caller, reply);
+        self.tell_of_return(generation, id);
         let Err(refusal) = self.extension_calls(Input::NextEvent { generation, id, caller }) else {
             return;
         };
@@ -127,6 +128,19 @@ impl<P: Processes, E: EventsApi> Engine<P, E> {
             // The engine may have ended meanwhile; dropping the call says so.
             drop(notices.send(Notice::NextEventAgain(call)));
         });
+    }
+
+    /// Tells whoever records traces that an extension is back from the running invocation, before
+    /// the call for the next event ends that.
+    fn tell_of_return(&self, generation: Generation, id: ExtensionId) {
+        let current = self.segments && generation == self.sandbox.generation();
+        let invocation = self.sandbox.reserved().and_then(|ticket| self.invocations.get(&ticket));
+        if let Some(invocation) = invocation.filter(|_| current)
+            && self.sandbox.extension_state(id) == Some(ExtensionState::Running)
+            && let Some(name) = self.sandbox.extension_name(id)
+        {
+            self.reporter.events().send_extension_done(&invocation.invoke.id, name);
+        }
     }
 
     pub(super) fn extension_error(

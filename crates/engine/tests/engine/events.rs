@@ -9,8 +9,8 @@ use rapid_events::TracingCtx;
 use rapid_fatal_error::ErrorType;
 use rapid_interop::extension::{ExtensionEvent, ExtensionPort as _, Registration};
 use rapid_interop::ports::{
-    Failure, InvokeAnswer, InvokePort as _, InvokeRefusal, Receipt as _, RuntimePort as _,
-    Upload as _, UploadOutcome,
+    Failure, InvokeAnswer, InvokeRefusal, Receipt as _, RuntimePort as _, Upload as _,
+    UploadOutcome,
 };
 use rapid_interop::process::{LaunchError, Termination};
 use rapid_interop::{
@@ -35,6 +35,8 @@ async fn answer(world: &World, id: &str, outcome: UploadOutcome) {
     let upload = match &outcome {
         UploadOutcome::Error(..) => handle.begin_error(generation, id).await.unwrap(),
         UploadOutcome::Response(_)
+        | UploadOutcome::Streamed(_)
+        | UploadOutcome::StreamFailed(..)
         | UploadOutcome::TooLarge
         | UploadOutcome::Truncated
         | UploadOutcome::InvalidMode => handle.begin_response(generation, id).await.unwrap(),
@@ -374,9 +376,8 @@ const SAMPLED: &str =
     "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:0a:0";
 
 fn invoke_with(world: &World, header: &'static str) -> Answered {
-    let handle = world.handle.clone();
     let trace_id = HeaderValue::from_static(header);
-    tokio::spawn(async move { handle.invoke(Invoke { trace_id, ..invocation("a") }).await })
+    world.invoke_as(Invoke { trace_id, ..invocation("a") })
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
@@ -424,14 +425,20 @@ async fn an_invocation_that_is_a_segment_is_the_parent_of_what_its_runtime_does(
     again.receipt.settle();
     event.receipt.settle();
     // An extension is told what the invoker has said.
-    let ExtensionEvent::Invoke { invoke, .. } = extension.await.unwrap().event else {
-        panic!("no invocation")
-    };
+    let told = extension.await.unwrap();
+    told.receipt.settle();
+    let ExtensionEvent::Invoke { invoke, .. } = told.event else { panic!("no invocation") };
     assert_eq!(invoke.trace_id, SAMPLED);
 
     let upload = world.handle.begin_response(generation, "a").await.unwrap();
     upload.finish(responds()).await.unwrap();
     assert!(answered.await.unwrap().is_ok());
+    world.heard.take();
+    let handle = world.handle.clone();
+    let _parked = tokio::spawn(async move { handle.next_event(generation, id).await.is_ok() });
+    let _back = come_back(&world).await;
+    let told = told_of(&world, "a").await;
+    assert_eq!(told[0], "extension agent done with a");
     let tracing = world.heard.tracing();
     let told = tracing[0].as_ref().unwrap();
     assert_eq!(told.span_id.as_deref(), Some("53995c3f42cd8ad8"));

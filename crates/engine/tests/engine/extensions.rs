@@ -7,10 +7,12 @@ use rapid_interop::extension::{
     ExtensionErrorKind, ExtensionErrorReport, ExtensionEvent, ExtensionPort, ExtensionRefusal,
     NextExtensionEvent, Registered, Registration,
 };
-use rapid_interop::ports::{ExtensionFault, Failure, Health, InvokePort as _, Receipt as _};
+use rapid_interop::ports::{
+    ExtensionFault, Failure, Health, InvokePort as _, Invoked, Receipt as _,
+};
 use rapid_interop::ports::{RuntimePort as _, Upload as _, UploadOutcome};
 use rapid_interop::process::{Grace, LaunchError, Termination};
-use rapid_interop::{ExtensionId, ResetReason, Shutdown};
+use rapid_interop::{ExtensionId, Invoke, ResetReason, Shutdown};
 use rapid_lifecycle::Policy;
 
 use crate::world::*;
@@ -147,12 +149,11 @@ async fn an_extension_that_crashes_answers_the_invocation_and_ends_the_generatio
     parked.await.unwrap().unwrap().receipt.settle();
     let extension = world.processes.launched.lock().unwrap()[0].clone();
     extension.exit(Termination::Exited(3));
-    let answer = answer.await.unwrap();
+    let (failure, told) = error(answer.await.unwrap());
     let expected =
         r#"{"errorType":"Extension.Crash","errorMessage":"RequestId: one Error: exit status 3"}"#;
-    assert_eq!(body(answer.clone()), expected);
-    let fault = ExtensionFault::Exit(Termination::Exited(3));
-    assert_eq!(failure(answer), Failure::Extension(fault));
+    assert_eq!(told, expected);
+    assert_eq!(failure, Failure::Extension(ExtensionFault::Exit(Termination::Exited(3))));
     world.until(|world| world.told().contains(&"report one error".to_owned())).await;
     // Both processes were ended, the runtime first and with notice.
     let grace = |nth: usize| {
@@ -217,6 +218,72 @@ async fn a_shutdown_tells_the_extensions_once_the_runtime_has_ended() {
     told.receipt.settle();
     assert!(shutdown.await.unwrap().clean);
     assert!(world.engine.await.unwrap().clean);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn what_was_told_is_passed_on_before_the_extensions_are_ended() {
+    let world = world_with(&["a"]);
+    let (_, parked) = warm(&world).await;
+    world.heard.pass_on();
+    world.heard.take();
+    world.last_process().write("last words");
+    let handle = world.handle.clone();
+    let budget = Duration::from_secs(2);
+    let shutdown = tokio::spawn(async move { handle.shutdown(Shutdown { budget }).await });
+    let told = parked.await.unwrap().unwrap();
+    assert!(matches!(told.event, ExtensionEvent::Shutdown { .. }), "{told:?}");
+    assert_eq!(world.heard.take(), ["runtime-1: last words", "flush", "flushed after 1000 ms"]);
+    told.receipt.settle();
+    assert!(shutdown.await.unwrap().clean);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn what_was_told_is_passed_on_also_when_the_runtime_was_never_there() {
+    let world = world_with(&["a"]);
+    world.heard.pass_on();
+    world.handle.start().await;
+    world.until(|world| !world.processes.launched.lock().unwrap().is_empty()).await;
+    let path = "/bootstrap".to_owned();
+    *world.processes.fail_with.lock().unwrap() = Some(LaunchError::NotFound { path });
+    let id = register(&world, "a", BOTH).await.unwrap().id;
+    let told = park(&world, id).await.unwrap().unwrap();
+    assert!(matches!(told.event, ExtensionEvent::Shutdown { .. }), "{told:?}");
+    let heard = world.heard.take();
+    assert_eq!(heard[heard.len() - 2..], ["flush", "flushed after 1000 ms"]);
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn who_wants_the_log_is_answered_when_the_extensions_are_done() {
+    let world = world_with(&["a"]);
+    let (id, parked) = warm(&world).await;
+    let handle = world.handle.clone();
+    let invoke = Invoke { log_tail: true, ..invocation("one") };
+    let invoked = tokio::spawn(async move { handle.invoke(invoke).await.unwrap() });
+    parked.await.unwrap().unwrap().receipt.settle();
+    world.serve("done").await;
+    let handle = world.handle.clone();
+    let _back = tokio::spawn(async move { handle.next(caller(handle.generation())).await.is_ok() });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!invoked.is_finished());
+    let _parked = park(&world, id);
+    let Invoked { answer, log_tail } = invoked.await.unwrap();
+    assert_eq!(body(Ok(answer)), "done");
+    assert_eq!(log_tail.unwrap(), "log of one");
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn who_wants_the_log_gets_it_with_a_failure_too_and_who_does_not_does_not() {
+    let world = world_with(&[]);
+    for (log_tail, expected) in [(true, Some("log of one".into())), (false, None)] {
+        let handle = world.handle.clone();
+        let invoke = Invoke { log_tail, ..invocation("one") };
+        let invoked = tokio::spawn(async move { handle.invoke(invoke).await.unwrap() });
+        world.next().await.unwrap().receipt.settle();
+        world.last_process().exit(Termination::Exited(3));
+        let invoked = invoked.await.unwrap();
+        assert_eq!(invoked.log_tail, expected);
+        assert_eq!(failure(Ok(invoked.answer)), Failure::Exit(Termination::Exited(3)));
+    }
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]

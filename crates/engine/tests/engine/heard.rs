@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rapid_events::{
-    Anchor, EndData, Event, EventsApi, ExtensionInitData, FaultData, InitReportData,
+    Anchor, EndData, Event, EventsApi, ExtensionInitData, FaultData, Flush, InitReportData,
     InitRuntimeDoneData, InitStartData, InvokeResponseMetrics, InvokeRuntimeDoneData,
     InvokeStartData, Record, ReportData, Schema, Span, Status, TracingCtx,
 };
@@ -22,12 +23,18 @@ struct Notes {
     runtime_done: Vec<InvokeRuntimeDoneData>,
     /// When the first span of the last invocation began.
     origin: u64,
+    /// There is something to flush.
+    passes_on: bool,
 }
 
 impl Heard {
     /// The lines since this was last asked.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().lines)
+    }
+
+    pub(crate) fn pass_on(&self) {
+        self.0.lock().unwrap().passes_on = true;
     }
 
     pub(crate) fn is_over(&self, id: &str) -> bool {
@@ -114,6 +121,10 @@ impl EventsApi for Heard {
         self.0.lock().unwrap().runtime_done.push(data.clone());
     }
 
+    fn send_extension_done(&self, id: &RequestId, extension: &str) {
+        self.note(format!("extension {extension} done with {id}"));
+    }
+
     fn send_report_span(&self, span: &Span) {
         let span = self.spans(std::slice::from_ref(span));
         self.note(format!("span{span}"));
@@ -139,6 +150,23 @@ impl EventsApi for Heard {
         let spans = self.spans(&data.spans);
         self.note(format!("report {} {how}{spans}", data.request_id));
         self.trace(&data.tracing);
+    }
+
+    /// Takes as long as it may, if it is one that has something to pass on.
+    fn flush(&self, budget: Duration) -> Option<Flush> {
+        if !self.0.lock().unwrap().passes_on {
+            return None;
+        }
+        let heard = self.clone();
+        heard.note("flush".to_owned());
+        Some(Box::pin(async move {
+            tokio::time::sleep(budget).await;
+            heard.note(format!("flushed after {} ms", budget.as_millis()));
+        }))
+    }
+
+    fn fetch_tail_logs(&self, id: &RequestId) -> Option<Bytes> {
+        Some(format!("log of {id}").into())
     }
 
     fn runtime_done_spans(

@@ -5,4 +5,5 @@ mod events;
 mod extensions;
 mod heard;
 mod runtime;
+mod streaming;
 mod world;

@@ -22,8 +22,7 @@ async fn the_runtime_gets_the_invokers_very_bytes_and_the_invoker_the_runtimes()
     let world = World::new(Policy::default());
     let invoke = invocation("a");
     let sent = invoke.payload.as_ptr();
-    let handle = world.handle.clone();
-    let answered = tokio::spawn(async move { handle.invoke(invoke).await });
+    let answered = world.invoke_as(invoke);
     let got = world.serve(ANSWER).await;
     assert_eq!(got.payload.as_ptr(), sent, "the payload was copied on its way to the runtime");
     let InvokeAnswer::Response(response) = answered.await.unwrap().unwrap() else {
@@ -49,8 +48,7 @@ async fn the_events_bytes_are_let_go_of_once_the_runtime_answers_and_not_before(
     let bytes: Arc<[u8]> = Arc::from(b"{}".as_slice());
     let mut invoke = invocation("a");
     invoke.payload = Bytes::from_owner(Watched(Arc::clone(&bytes)));
-    let handle = world.handle.clone();
-    let answered = tokio::spawn(async move { handle.invoke(invoke).await });
+    let answered = world.invoke_as(invoke);
     let event = world.next().await.unwrap();
     event.receipt.settle();
     drop(event.invoke);
@@ -281,9 +279,8 @@ async fn what_the_runtime_reports_of_its_initialisation_is_what_the_invoker_gets
         world.last_process().exit(Termination::Exited(1));
         world.until(|w| w.handle.generation() > generation).await;
     }
-    let answer = answer.await.unwrap();
-    assert_eq!(body(answer.clone()), "{\"why\":1}");
-    assert_eq!(failure(answer), Failure::InitReported);
+    let told = error(answer.await.unwrap());
+    assert_eq!(told, (Failure::InitReported, "{\"why\":1}".to_owned()));
     assert!(world.handle.initialized().await.unwrap().is_err());
 }
 

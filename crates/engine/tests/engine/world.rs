@@ -194,9 +194,15 @@ impl World {
         &self,
         id: &str,
     ) -> tokio::task::JoinHandle<Result<InvokeAnswer, InvokeRefusal>> {
+        self.invoke_as(invocation(id))
+    }
+
+    pub(crate) fn invoke_as(
+        &self,
+        invoke: Invoke,
+    ) -> tokio::task::JoinHandle<Result<InvokeAnswer, InvokeRefusal>> {
         let handle = self.handle.clone();
-        let invoke = invocation(id);
-        tokio::spawn(async move { handle.invoke(invoke).await })
+        tokio::spawn(async move { handle.invoke(invoke).await.map(|invoked| invoked.answer) })
     }
 
     pub(crate) async fn next(&self) -> Result<NextEvent<EngineReceipt>, RuntimeRefusal> {
@@ -243,6 +249,7 @@ pub(crate) fn invocation(id: &str) -> Invoke {
         content_type: None,
         payload: Bytes::from(format!("payload of {id}")),
         response_mode: rapid_interop::InvokeResponseMode::default(),
+        log_tail: false,
         received: Mono::default(),
         request_read_time: Duration::ZERO,
     }
@@ -267,15 +274,25 @@ pub(crate) fn body(answer: Result<InvokeAnswer, InvokeRefusal>) -> String {
     let payload = match answer.unwrap() {
         InvokeAnswer::Response(response) => response.payload,
         InvokeAnswer::Failed(_, error) => error.payload,
+        InvokeAnswer::Streamed(stream) => panic!("a stream came: {stream:?}"),
     };
     String::from_utf8(payload.to_vec()).unwrap()
 }
 
-pub(crate) fn failure(answer: Result<InvokeAnswer, InvokeRefusal>) -> Failure {
+/// What was told of an error: what it was, and the body.
+pub(crate) fn error(answer: Result<InvokeAnswer, InvokeRefusal>) -> (Failure, String) {
     match answer.unwrap() {
-        InvokeAnswer::Failed(failure, _) => failure,
-        InvokeAnswer::Response(response) => panic!("a response came: {response:?}"),
+        InvokeAnswer::Failed(failure, error) => {
+            (failure, String::from_utf8(error.payload.to_vec()).unwrap())
+        }
+        other @ (InvokeAnswer::Response(_) | InvokeAnswer::Streamed(_)) => {
+            panic!("no failure came: {other:?}")
+        }
     }
+}
+
+pub(crate) fn failure(answer: Result<InvokeAnswer, InvokeRefusal>) -> Failure {
+    error(answer).0
 }
 
 // --- The log -------------------------------------------------------------------------------------

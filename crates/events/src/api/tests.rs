@@ -1,18 +1,33 @@
 //! Who is told of what, and in which order.
 
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
 
 use rapid_fatal_error::ErrorType;
 use rapid_interop::{InitPhase, InitType};
 
 use super::*;
-use crate::{InitReportMetrics, ReportMetrics, SpanName, Status};
+use crate::{
+    Category, InitReportMetrics, ReportMetrics, RestoreReportMetrics, SpanName, Status,
+    SubscriptionState,
+};
 
 /// Notes what it is told, under its name, in a book that others write to as well.
 struct Witness {
     name: &'static str,
     book: Arc<Mutex<Vec<String>>>,
     keeps: bool,
+    flushes_after: Option<u32>,
+}
+
+/// Resolves at the poll after so many, and notes each.
+fn pending(mut polls: u32, name: &'static str, book: Arc<Mutex<Vec<String>>>) -> Flush {
+    Box::pin(poll_fn(move |_context| {
+        book.lock().unwrap().push(format!("{name} polled"));
+        let is_ready = polls == 0;
+        polls = polls.saturating_sub(1);
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    }))
 }
 
 impl Witness {
@@ -37,7 +52,9 @@ impl EventsApi for Witness {
         send_init_runtime_done(InitRuntimeDoneData)
         send_extension_init(ExtensionInitData)
         send_init_report(InitReportData)
+        send_restore_start(RestoreStartData)
         send_restore_runtime_done(RestoreRuntimeDoneData)
+        send_restore_report(RestoreReportData)
         send_invoke_start(InvokeStartData)
         send_invoke_runtime_done(InvokeRuntimeDoneData)
         send_report_span(Span)
@@ -45,6 +62,27 @@ impl EventsApi for Witness {
         send_end(EndData)
         send_report(ReportData)
         send_image_error_log(ImageErrorLogData)
+    }
+
+    fn send_throttle(&self, _id: &RequestId) {
+        self.note("send_throttle");
+    }
+
+    fn send_extension_done(&self, _id: &RequestId, _extension: &str) {
+        self.note("send_extension_done");
+    }
+
+    fn send_error_cause(&self, _id: &RequestId, _trace: &InvokeErrorTraceData) {
+        self.note("send_error_cause");
+    }
+
+    fn send_subscription(&self, api: Api, _data: &SubscriptionData) {
+        self.note(&format!("send_subscription {api:?}"));
+    }
+
+    fn flush(&self, budget: Duration) -> Option<Flush> {
+        self.note(&format!("flush {budget:?}"));
+        self.flushes_after.map(|polls| pending(polls, self.name, Arc::clone(&self.book)))
     }
 
     fn fetch_tail_logs(&self, _id: &RequestId) -> Option<Bytes> {
@@ -76,6 +114,7 @@ fn tell_everything(events: &impl EventsApi) {
     let request_id = RequestId::nil();
     let status = Status::Success;
     events.set_current_request_id(&request_id);
+    events.send_throttle(&request_id);
     events.send_init_start(&InitStartData {
         initialization_type: InitType::OnDemand,
         phase: InitPhase::Init,
@@ -107,13 +146,21 @@ fn tell_everything(events: &impl EventsApi) {
         phase: InitPhase::Init,
         status: Some(status),
         error_type: None,
-        metrics: InitReportMetrics { duration: std::time::Duration::ZERO },
+        metrics: InitReportMetrics { duration: Duration::ZERO },
         spans: Vec::new(),
         tracing: None,
     });
+    events.send_restore_start(&RestoreStartData::default());
     events.send_restore_runtime_done(&RestoreRuntimeDoneData {
         status,
         error_type: None,
+        spans: Vec::new(),
+        tracing: None,
+    });
+    events.send_restore_report(&RestoreReportData {
+        status,
+        error_type: None,
+        metrics: RestoreReportMetrics { duration: Duration::ZERO },
         spans: Vec::new(),
         tracing: None,
     });
@@ -124,6 +171,8 @@ fn tell_everything(events: &impl EventsApi) {
         tenant_id: None,
         tracing: None,
     });
+    events.send_error_cause(&request_id, &InvokeErrorTraceData::default());
+    events.send_extension_done(&request_id, "agent");
     events.send_invoke_runtime_done(&InvokeRuntimeDoneData {
         request_id: request_id.clone(),
         status,
@@ -153,12 +202,20 @@ fn tell_everything(events: &impl EventsApi) {
         tracing: None,
     });
     events.send_image_error_log(&ImageErrorLogData("it did not start".into()));
+    let subscription = SubscriptionData {
+        name: "e".into(),
+        state: SubscriptionState::Subscribed,
+        types: vec![Category::Platform],
+    };
+    events.send_subscription(Api::Logs, &subscription);
 }
 
 fn witnesses() -> (Witness, Witness, Arc<Mutex<Vec<String>>>) {
     let book = Arc::new(Mutex::new(Vec::new()));
-    let first = Witness { name: "first", book: Arc::clone(&book), keeps: false };
-    let second = Witness { name: "second", book: Arc::clone(&book), keeps: true };
+    let first =
+        Witness { name: "first", book: Arc::clone(&book), keeps: false, flushes_after: None };
+    let second =
+        Witness { name: "second", book: Arc::clone(&book), keeps: true, flushes_after: None };
     (first, second, book)
 }
 
@@ -167,7 +224,7 @@ fn a_pair_tells_both_of_everything_the_first_one_first() {
     let (first, second, book) = witnesses();
     tell_everything(&(first, Arc::new(second)));
     let told = book.lock().unwrap().clone();
-    assert_eq!(told.len(), 2 * 13);
+    assert_eq!(told.len(), 2 * 19);
     for both in told.chunks(2) {
         assert_eq!(both[0].replace("first", "second"), both[1]);
     }
@@ -194,4 +251,50 @@ fn a_pair_answers_with_what_either_knows() {
     );
     tell_everything(&NoEvents);
     assert_eq!(NoEvents.fetch_tail_logs(&id), None);
+}
+
+#[test]
+fn a_receiver_that_may_be_missing_is_told_if_it_is_there() {
+    let (first, second, book) = witnesses();
+    let missing: Option<Witness> = None;
+    let id = RequestId::nil();
+    tell_everything(&missing);
+    assert_eq!(missing.fetch_tail_logs(&id), None);
+    assert!(missing.flush(Duration::ZERO).is_none());
+    assert!(missing.runtime_done_spans(anchor(), None, None, None).is_empty());
+    assert_eq!(*book.lock().unwrap(), [""; 0]);
+
+    tell_everything(&Some(first));
+    assert_eq!(book.lock().unwrap().len(), 19);
+    assert_eq!(Some(second).fetch_tail_logs(&id).unwrap(), "second");
+}
+
+/// How many polls `events` needs for a flush; `None` if there is nothing to wait for.
+fn polls(events: &impl EventsApi) -> Option<u32> {
+    let mut flush = events.flush(Duration::from_secs(7))?;
+    let mut context = Context::from_waker(Waker::noop());
+    (1..100).find(|_| flush.as_mut().poll(&mut context).is_ready())
+}
+
+#[test]
+fn a_pair_waits_for_both_at_once_and_polls_nobody_who_is_done() {
+    for (of_first, of_second, expected) in [
+        (None, None, None),
+        (Some(1), None, Some(2)),
+        (None, Some(2), Some(3)),
+        (Some(0), Some(0), Some(1)),
+        (Some(1), Some(3), Some(4)),
+        (Some(3), Some(1), Some(4)),
+    ] {
+        let (first, second, book) = witnesses();
+        let first = Witness { flushes_after: of_first, ..first };
+        let second = Witness { flushes_after: of_second, ..second };
+        assert_eq!(polls(&(Some(first), Arc::new(second))), expected);
+        let book = book.lock().unwrap();
+        assert_eq!(book[..2], ["first flush 7s", "second flush 7s"]);
+        for (name, of) in [("first polled", of_first), ("second polled", of_second)] {
+            let polled = book.iter().filter(|line| **line == name).count();
+            assert_eq!(u32::try_from(polled).unwrap(), of.map_or(0, |polls| polls + 1));
+        }
+    }
 }

@@ -23,6 +23,21 @@ pub enum RunError {
         /// Why the platform could not be told; `None` when it was.
         unreported: Option<Error>,
     },
+    /// The telemetry that the handler wants cannot be had: nothing can listen for it, or the API
+    /// refused it. Only with the feature `telemetry`.
+    Subscribe {
+        /// What is wrong.
+        error: Error,
+        /// Why the platform could not be told; `None` when it was.
+        unreported: Option<Error>,
+    },
+    /// `Handler::telemetry` failed. Only with the feature `telemetry`.
+    Telemetry {
+        /// What it said.
+        error: BoxError,
+        /// Why the platform could not be told; `None` when it was.
+        unreported: Option<Error>,
+    },
     /// [`Handler::invoke`](crate::Handler::invoke) failed.
     Invoke {
         /// What it said.
@@ -54,6 +69,14 @@ impl fmt::Display for RunError {
                 write!(f, "the extension cannot initialise: {error}")?;
                 note(f, unreported)
             }
+            Self::Subscribe { error, unreported } => {
+                write!(f, "the extension cannot have its telemetry: {error}")?;
+                note(f, unreported)
+            }
+            Self::Telemetry { error, unreported } => {
+                write!(f, "the extension failed with telemetry: {error}")?;
+                note(f, unreported)
+            }
             Self::Invoke { error, request_id, unreported } => {
                 write!(f, "the extension failed in invocation {request_id}: {error}")?;
                 note(f, unreported)
@@ -74,11 +97,12 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             // Each is in the text already; what is behind it is not.
-            Self::Api(error) => error.source(),
+            Self::Api(error) | Self::Subscribe { error, .. } => error.source(),
             Self::Signals(error) => error.source(),
-            Self::Init { error, .. } | Self::Invoke { error, .. } | Self::Shutdown { error } => {
-                error.source()
-            }
+            Self::Init { error, .. }
+            | Self::Telemetry { error, .. }
+            | Self::Invoke { error, .. }
+            | Self::Shutdown { error } => error.source(),
         }
     }
 }

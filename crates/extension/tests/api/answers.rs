@@ -1,5 +1,6 @@
 //! Answers that are not what a client hopes for.
 
+use rapid_extension::telemetry::{Category, Destination, Schema, Subscription};
 use rapid_extension::{Call, Client, Error, Event, Refusal, Unreadable};
 
 use crate::server::{Api, Connection, GET_NEXT, both};
@@ -31,6 +32,13 @@ fn problem(event: Result<Event, Error>) -> Unreadable {
     }
 }
 
+async fn subscribe(client: &mut Client, call: Call) -> Result<(), Error> {
+    let is_logs = call == Call::SubscribeLogs;
+    let schema = if is_logs { Schema::Logs20210318 } else { Schema::LATEST };
+    let subscription = Subscription::new(&[Category::Platform], Destination::http(1));
+    client.subscribe(&subscription.schema(schema)).await.map(drop)
+}
+
 async fn refused(client: &mut Client, connection: &mut Connection, call: Call) -> Error {
     let body = r#"{"errorMessage":"Unknown extension x","errorType":"Extension.UnknownExtensionIdentifier"}"#;
     let calling = async {
@@ -39,6 +47,7 @@ async fn refused(client: &mut Client, connection: &mut Connection, call: Call) -
             Call::NextEvent => client.next_event().await.map(drop),
             Call::InitError => client.init_error("x").await.map(drop),
             Call::ExitError => client.exit_error("x").await.map(drop),
+            Call::SubscribeTelemetry | Call::SubscribeLogs => subscribe(client, call).await,
         }
     };
     let (called, ()) = both(calling, async {
@@ -53,7 +62,14 @@ async fn refused(client: &mut Client, connection: &mut Connection, call: Call) -
 async fn a_refusal_names_the_call_and_has_the_apis_words() {
     let api = Api::new();
     let (mut client, mut connection) = api.registered().await;
-    for call in [Call::Register, Call::NextEvent, Call::InitError, Call::ExitError] {
+    for call in [
+        Call::Register,
+        Call::NextEvent,
+        Call::InitError,
+        Call::ExitError,
+        Call::SubscribeTelemetry,
+        Call::SubscribeLogs,
+    ] {
         let error = refused(&mut client, &mut connection, call).await;
         let text = error.to_string();
         let start = format!(

@@ -8,8 +8,14 @@ mod answers;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod receiving;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod subscribing;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod wire;

@@ -147,6 +147,12 @@ impl Connection {
         within(async { while self.0.write_all(chunk.as_bytes()).await.is_ok() {} }).await;
     }
 
+    /// Whether the client says nothing for a moment.
+    pub(crate) async fn is_quiet(&mut self) -> bool {
+        let moment = Duration::from_millis(20);
+        tokio::time::timeout(moment, self.0.fill_buf()).await.is_err()
+    }
+
     /// Waits for the client to end the connection without another word.
     pub(crate) async fn ends(&mut self) {
         let mut rest = Vec::new();

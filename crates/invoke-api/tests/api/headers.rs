@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rapid_interop::CognitoIdentity;
+use rapid_interop::ports::Failure;
 use rapid_invoke_api::Persona;
 
-use crate::port::FakePort;
+use crate::port::{FakePort, Play};
 use crate::world::{BOTH, ID, INVOKE, TRACE, check, outcome, send};
 
 fn with(name: &str, value: &str) -> String {
@@ -255,4 +256,37 @@ async fn what_sdks_send_besides_means_nothing() {
     for persona in BOTH {
         assert_eq!(outcome(&FakePort::default(), persona, &head, "{}").await, "200");
     }
+}
+
+#[tokio::test]
+async fn the_log_is_given_to_whom_the_service_gives_it() {
+    let given = STANDARD.encode("START\nEND\n");
+    let port = FakePort::default();
+    for (value, expected) in [("Tail", Some(&*given)), ("None", None), ("", None)] {
+        let response = send(&port, Persona::Aws, &with("X-Amz-Log-Type", value), "{}").await;
+        assert_eq!(response.status(), 200);
+        let log = response.headers().get("x-amz-log-result").map(|log| log.to_str().unwrap());
+        assert_eq!(log, expected, "{value:?}");
+    }
+    let failing = FakePort::new(Play::Fail(Failure::Reported, "{}"));
+    let response = send(&failing, Persona::Aws, &with("X-Amz-Log-Type", "Tail"), "{}").await;
+    assert_eq!(response.headers()["x-amz-function-error"], "Unhandled");
+    assert_eq!(response.headers()["x-amz-log-result"], given);
+    // The emulator has no tail.
+    let response = send(&port, Persona::Rie, &with("X-Amz-Log-Type", "Tail"), "{}").await;
+    assert!(!response.headers().contains_key("x-amz-log-result"));
+}
+
+#[tokio::test]
+async fn a_log_type_that_does_not_exist_is_refused() {
+    let port = FakePort::default();
+    let head = format!("{}\nX-Amzn-RequestId: {ID}", with("X-Amz-Log-Type", "tail"));
+    let expected = "400
+content-type: application/json
+x-amzn-errortype: InvalidParameterValueException
+x-amzn-requestid: 11111111-2222-4333-8444-555555555555
+
+{\"Type\":\"User\",\"message\":\"X-Amz-Log-Type has to be None or Tail, not 'tail'.\"}";
+    check(&port, Persona::Aws, &head, "{}", expected).await;
+    assert_eq!(port.invocations(), 0);
 }

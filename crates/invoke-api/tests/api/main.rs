@@ -10,10 +10,16 @@ mod answers;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod functions;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod sockets;
+#[cfg(test)]
+mod streaming;

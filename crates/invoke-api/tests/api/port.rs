@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::HeaderValue;
 use rapid_fatal_error::ErrorType;
-use rapid_interop::ports::{Failure, Health, InvokeAnswer, InvokePort, InvokeRefusal};
+use rapid_interop::ports::{Failure, Health, InvokeAnswer, InvokePort, InvokeRefusal, Invoked};
 use rapid_interop::{
-    ErrorInvokeResponse, FunctionError, Invoke, InvokeResponseHeaders, Mono,
+    ErrorInvokeResponse, FunctionError, Invoke, InvokeResponseHeaders, InvokeStream, Mono,
     StreamableInvokeResponse,
 };
 use tokio::sync::watch;
@@ -20,6 +20,8 @@ pub(crate) enum Play {
     /// A function error with this body.
     Fail(Failure, &'static str),
     Refuse(InvokeRefusal),
+    /// The runtime's response while it comes, once.
+    Stream(Arc<Mutex<Option<InvokeStream>>>),
     /// Never answers.
     Hang,
     Panic,
@@ -86,7 +88,8 @@ impl Default for FakePort {
 }
 
 impl InvokePort for FakePort {
-    async fn invoke(&self, invoke: Invoke) -> Result<InvokeAnswer, InvokeRefusal> {
+    async fn invoke(&self, invoke: Invoke) -> Result<Invoked, InvokeRefusal> {
+        let log_tail = invoke.log_tail.then_some(Bytes::from_static(b"START\nEND\n"));
         self.invoked.send_modify(|invoked| invoked.push(invoke));
         let play = self.play.lock().unwrap().clone();
         let headers = InvokeResponseHeaders {
@@ -95,7 +98,8 @@ impl InvokePort for FakePort {
         };
         match play {
             Play::Respond(payload) => {
-                Ok(InvokeAnswer::Response(StreamableInvokeResponse { headers, payload }))
+                let response = StreamableInvokeResponse { headers, payload };
+                Ok(Invoked { answer: InvokeAnswer::Response(response), log_tail })
             }
             Play::Fail(failure, body) => {
                 let error = ErrorInvokeResponse {
@@ -106,9 +110,13 @@ impl InvokePort for FakePort {
                         message: "not for the invoker".to_owned(),
                     },
                 };
-                Ok(InvokeAnswer::Failed(failure, error))
+                Ok(Invoked { answer: InvokeAnswer::Failed(failure, error), log_tail })
             }
             Play::Refuse(refusal) => Err(refusal),
+            Play::Stream(stream) => {
+                let stream = stream.lock().unwrap().take().unwrap();
+                Ok(Invoked { answer: InvokeAnswer::Streamed(stream), log_tail: None })
+            }
             Play::Hang => {
                 let _given_up = GivenUp(self.given_up.clone());
                 std::future::pending().await

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rapid_invoke_api::{Persona, serve};
+use rapid_invoke_api::{Persona, Settings, serve};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -32,7 +32,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let (port, persona, stopped) = (port.clone(), Persona::Aws, stop.clone());
-        let serving = serve(listener, port, persona, function(), stopped, async {
+        let serving = serve(listener, port, Settings::new(persona, function()), stopped, async {
             tokio::time::sleep(PATIENCE).await;
         });
         Self { address, stop, served: tokio::spawn(serving) }

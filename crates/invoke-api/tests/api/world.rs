@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use rapid_invoke_api::{FunctionIdentity, Persona, router};
+use rapid_invoke_api::{FunctionIdentity, Persona, Settings, router};
 use tower::ServiceExt as _;
 
 use crate::port::FakePort;
@@ -27,7 +27,7 @@ X-Amzn-RequestId: 11111111-2222-4333-8444-555555555555
 X-Amzn-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=1";
 
 pub(crate) fn api(port: &FakePort, persona: Persona) -> Router {
-    router(port.clone(), persona, function())
+    router(port.clone(), Settings::new(persona, function()))
 }
 
 pub(crate) fn function() -> FunctionIdentity {

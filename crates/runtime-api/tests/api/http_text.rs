@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Request};
+use http::{HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use rapid_runtime_api::{Metadata, router};
@@ -110,6 +111,8 @@ pub(crate) async fn hang_up_on(port: &FakePort, request: Request<Body>) {
 #[derive(Debug)]
 pub(crate) enum Piece {
     Data(Bytes),
+    /// Names and values.
+    Trailers(&'static [(&'static str, &'static str)]),
     BreakOff,
     /// Nothing more, and no end.
     Stall,
@@ -144,6 +147,12 @@ impl http_body::Body for Pieces {
         }
         match self.0.pop_front() {
             None | Some(Piece::Stall) => Poll::Ready(None),
+            Some(Piece::Trailers(pairs)) => {
+                let parsed = pairs.iter().map(|(name, value)| {
+                    (HeaderName::from_static(name), HeaderValue::from_static(value))
+                });
+                Poll::Ready(Some(Ok(Frame::trailers(parsed.collect()))))
+            }
             Some(Piece::Data(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
             Some(Piece::BreakOff) => {
                 Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())))

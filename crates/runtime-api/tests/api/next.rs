@@ -31,6 +31,7 @@ pub(crate) fn event(payload: &'static str) -> Invoke {
         content_type: None,
         payload: Bytes::from_static(payload.as_bytes()),
         response_mode: InvokeResponseMode::default(),
+        log_tail: false,
         received: Mono::default(),
         request_read_time: Duration::ZERO,
     }

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use rapid_interop::extension::{ExtensionEvent, ExtensionRefusal};
 use rapid_interop::message::FunctionMetadata;
@@ -42,6 +43,8 @@ pub(crate) struct Script {
     pub(crate) refusal: Option<RuntimeRefusal>,
     /// What an upload ends with.
     pub(crate) finish: Result<(), InteropError>,
+    /// Whether the invoker wants the response in pieces.
+    pub(crate) streams: bool,
     pub(crate) extensions_enabled: bool,
     /// What extensions are told about the function.
     pub(crate) function: Arc<FunctionMetadata>,
@@ -59,6 +62,7 @@ impl Default for Script {
             next: Play::Park,
             refusal: None,
             finish: Ok(()),
+            streams: false,
             extensions_enabled: true,
             function: Arc::default(),
             extension_event: None,
@@ -250,6 +254,18 @@ impl Receipt for FakeReceipt {
 pub(crate) struct FakeUpload(Told);
 
 impl Upload for FakeUpload {
+    async fn stream(&mut self, about: &InvokeResponseHeaders) -> bool {
+        let streams = self.0.port.script().streams;
+        if streams {
+            self.0.port.note(format!("streams with {}", headers(about)));
+        }
+        streams
+    }
+
+    async fn pass_on(&mut self, bytes: Bytes) {
+        self.0.port.note(format!("passes on {}", payload(&bytes)));
+    }
+
     async fn finish(mut self, outcome: UploadOutcome) -> Result<(), InteropError> {
         self.0.keep_quiet();
         self.0.port.note(match outcome {
@@ -257,6 +273,14 @@ impl Upload for FakeUpload {
                 "finished with {}, payload {}",
                 headers(&response.headers),
                 payload(&response.payload)
+            ),
+            UploadOutcome::Streamed(streamed) => {
+                format!("finished after {} bytes", streamed.produced_bytes)
+            }
+            UploadOutcome::StreamFailed(streamed, error) => format!(
+                "finished after {} bytes with error {}",
+                streamed.produced_bytes,
+                described(&error)
             ),
             UploadOutcome::Error(error, trace) => format!(
                 "finished with error {}, cause {}",

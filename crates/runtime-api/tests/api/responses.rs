@@ -165,3 +165,64 @@ async fn a_platform_that_cannot_take_the_response_says_so() {
         check(&port, &invalid, "hello", expected).await;
     }
 }
+
+const TRAILERS: &[(&str, &str)] = &[
+    ("lambda-runtime-function-error-type", "Function.Oops"),
+    ("lambda-runtime-function-error-body", "eyJlcnJvclR5cGUiOiJPb3BzIn0="),
+];
+
+fn streaming() -> FakePort {
+    FakePort::with(|script| script.streams = true)
+}
+
+#[tokio::test]
+async fn a_response_that_is_wanted_in_pieces_is_passed_on_as_it_comes() {
+    let port = streaming();
+    let head = format!(
+        "{RESPONSE}\nContent-Type: text/html\nLambda-Runtime-Function-Response-Mode: streaming"
+    );
+    check(&port, &head, Pieces::of("hello"), ACCEPTED).await;
+    // Whatever the runtime calls it.
+    check(&port, RESPONSE, "whole", ACCEPTED).await;
+    assert_eq!(
+        port.heard(),
+        [
+            "response to 'abc' in 1",
+            "streams with text/html, Streaming",
+            "passes on he",
+            "passes on llo",
+            "finished after 5 bytes",
+            "response to 'abc' in 1",
+            "streams with -, Buffered",
+            "passes on whole",
+            "finished after 5 bytes",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_goes_wrong_with_a_response_in_pieces_is_told_at_its_end() {
+    let port = streaming();
+    let broken = Pieces::body([Piece::Data(Bytes::from_static(b"he")), Piece::BreakOff]);
+    check(&port, RESPONSE, broken, TRUNCATED).await;
+    let data = Piece::Data(Bytes::from_static(b"he"));
+    check(&port, RESPONSE, Pieces::body([data, Piece::Trailers(TRAILERS)]), ACCEPTED).await;
+    let heard = port.heard();
+    assert_eq!(heard[2..4], ["passes on he", "finished as truncated"]);
+    assert_eq!(heard[6], "passes on he");
+    assert!(heard[7].starts_with("finished after 2 bytes with error "), "{heard:?}");
+    assert!(heard[7].contains("Function.Oops") && heard[7].contains(r#"{"errorType":"Oops"}"#));
+}
+
+#[tokio::test]
+async fn of_a_response_in_pieces_no_more_is_passed_on_than_the_limit_and_a_byte() {
+    const MIB: usize = 1024 * 1024;
+    let port = streaming();
+    let piece = of_size(MIB);
+    let pieces = (0..202).map(|_| Piece::Data(piece.clone()));
+    check(&port, RESPONSE, Pieces::body(pieces), ACCEPTED).await;
+    let heard = port.heard();
+    let passed_on = heard.iter().filter(|line| line.starts_with("passes on ")).count();
+    assert_eq!(passed_on, 201);
+    assert_eq!(heard.last().unwrap(), &format!("finished after {} bytes", 200 * MIB + 1));
+}

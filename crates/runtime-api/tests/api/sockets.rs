@@ -99,6 +99,21 @@ async fn trailers_that_name_an_error_make_the_response_one() {
 }
 
 #[tokio::test]
+async fn trailers_may_be_as_long_as_heads() {
+    let port = FakePort::default();
+    let server = Server::over(&port).await;
+    let mut connection = server.connect().await;
+    connection.write(post("invocation/abc/response", "Transfer-Encoding: chunked\r\n")).await;
+    // 300,000 bytes of JSON, in base64.
+    let body = "IiAi".repeat(100_000);
+    connection.write("0\r\nLambda-Runtime-Function-Error-Type: Runtime.Oops\r\n").await;
+    connection.write(format!("Lambda-Runtime-Function-Error-Body: {body}\r\n\r\n")).await;
+    connection.answers(ACCEPTED, ACCEPTED_BODY).await;
+    let heard = port.heard();
+    assert!(heard[1].contains("payload of 300000 bytes"), "{heard:?}");
+}
+
+#[tokio::test]
 async fn a_client_that_waits_for_leave_to_send_its_body_gets_it() {
     let port = FakePort::default();
     let server = Server::over(&port).await;

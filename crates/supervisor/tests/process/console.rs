@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rapid_interop::process::{Process, Processes, Termination};
-use rapid_supervisor::{Config, Console, Supervisor};
+use rapid_interop::process::{OutputSource, Process, Processes, Termination};
+use rapid_supervisor::{Config, Console, OutputSink as _, Stream, Supervisor};
 
 use crate::support::{KILL, PATIENCE, eventually, sh, state};
 
@@ -31,6 +31,16 @@ async fn what_the_pipe_takes_is_there_before_the_call_returns() {
     let mut bytes = [0; 100];
     assert_eq!(reader.read(&mut bytes).unwrap(), 6);
     assert_eq!(&bytes[..6], b"START\n");
+}
+
+#[tokio::test]
+async fn an_unfinished_line_is_finished_so_that_the_next_begins_anew() {
+    let (reader, console) = piped();
+    for line in [b"whole\n".as_slice(), b"unfinished", b"next\n"] {
+        console.lines(&OutputSource::Runtime, Stream::Stdout, line);
+    }
+    drop(console);
+    assert_eq!(read_all(reader).join().unwrap(), "whole\nunfinished\nnext\n");
 }
 
 #[tokio::test]

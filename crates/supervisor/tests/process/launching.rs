@@ -99,9 +99,9 @@ async fn the_environment_is_exactly_the_given_one_in_its_order() {
 #[tokio::test]
 async fn the_arguments_arrive_as_they_are_and_the_first_as_it_was_given() {
     let (_, kept) = run(launch(&["sh", "-c", "printf '%s|' \"$0\" \"$@\"", "a b", "", "*"])).await;
-    assert_eq!(kept.stdout(), "a b||*|\n");
+    assert_eq!(kept.stdout(), "a b||*|");
     let (_, kept) = run(launch(&["cat", "/proc/self/cmdline"])).await;
-    assert_eq!(kept.stdout(), "cat\0/proc/self/cmdline\0\n");
+    assert_eq!(kept.stdout(), "cat\0/proc/self/cmdline\0");
 }
 
 #[tokio::test]

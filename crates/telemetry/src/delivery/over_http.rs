@@ -1,6 +1,6 @@
 //! [`HttpSubscriber`]: sends batches as HTTP requests.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::ATTEMPT;
+use super::{ATTEMPT, Subscriber, body};
 
 /// The largest head of an answer, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -31,36 +31,22 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// How long that may take. A new connection is cheap.
 const LINGER: Duration = Duration::from_millis(200);
 
+const SEQUENCE_ID: HeaderName = HeaderName::from_static("sequence-id");
+
 /// A subscriber that is sent JSON arrays over HTTP/1.1, on a connection that is kept.
 pub(super) struct HttpSubscriber {
     port: u16,
-    target: PathAndQuery,
+    uri: Uri,
     method: Method,
     idle: Option<Connection>,
 }
 
 impl HttpSubscriber {
-    pub(super) const fn new(port: u16, target: PathAndQuery, method: Method) -> Self {
-        Self { port, target, method, idle: None }
+    pub(super) fn new(port: u16, target: PathAndQuery, method: Method) -> Self {
+        Self { port, uri: Uri::from(target), method, idle: None }
     }
 
-    /// Sends a batch once.
-    ///
-    /// # Errors
-    /// It could not be sent, was not answered in time, or was answered with a status from 400 on.
-    ///
-    /// # Source
-    /// Telemetry API, "Transport".
-    pub(super) async fn send(&mut self, body: &Bytes) -> io::Result<()> {
-        let (status, rest) = timeout(ATTEMPT, self.exchange(body)).await??;
-        self.idle = timeout(LINGER, rest.read()).await.ok().flatten();
-        if status.as_u16() >= 400 {
-            return Err(io::Error::other(format!("the subscriber answered {}", status.as_u16())));
-        }
-        Ok(())
-    }
-
-    async fn exchange(&mut self, body: &Bytes) -> io::Result<(StatusCode, Rest)> {
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> io::Result<(StatusCode, Rest)> {
         let kept = match self.idle.take() {
             Some(connection) => connection.if_alive().await,
             None => None,
@@ -69,22 +55,45 @@ impl HttpSubscriber {
             Some(connection) => connection,
             None => Connection::open(self.port).await?,
         };
-        let request = self.request(body)?;
         connection.exchange(request).await.map_err(io::Error::other)
     }
+}
 
-    fn request(&self, body: &Bytes) -> io::Result<Request<Full<Bytes>>> {
-        Request::builder()
-            .method(&self.method)
-            .uri(self.target.as_str())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::CONTENT_LENGTH, body.len())
-            .header(header::HOST, format!("{}:{}", Ipv4Addr::LOCALHOST, self.port))
-            .header(header::CONNECTION, "keep-alive")
-            .header(header::USER_AGENT, "awslambda-worker/1.0")
-            .header("sequence-id", sequence_id(body))
-            .body(Full::new(body.clone()))
-            .map_err(io::Error::other)
+impl Subscriber for HttpSubscriber {
+    type Parcel = Request<Full<Bytes>>;
+
+    fn pack(&self, events: &[Bytes]) -> Request<Full<Bytes>> {
+        let body = body::array(events);
+        let fixed = HeaderValue::from_static;
+        let text = |text: String| HeaderValue::try_from(text).ok();
+        let headers = [
+            (header::CONTENT_TYPE, Some(fixed("application/json"))),
+            (header::CONTENT_LENGTH, Some(HeaderValue::from(body.len()))),
+            (header::HOST, text(format!("{}:{}", Ipv4Addr::LOCALHOST, self.port))),
+            (header::CONNECTION, Some(fixed("keep-alive"))),
+            (header::USER_AGENT, Some(fixed("awslambda-worker/1.0"))),
+            (SEQUENCE_ID, text(sequence_id(&body))),
+        ];
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        request.headers_mut().extend(headers);
+        request
+    }
+
+    /// Fails if the batch could not be sent, was not answered in time, or was answered with a
+    /// status from 400 on.
+    ///
+    /// # Source
+    /// Telemetry API, "Transport".
+    async fn send(&mut self, request: &Request<Full<Bytes>>) -> io::Result<()> {
+        let (status, rest) = timeout(ATTEMPT, self.exchange(request.clone())).await??;
+        self.idle = timeout(LINGER, rest.read()).await.ok().flatten();
+        if status.as_u16() >= 400 {
+            return Err(io::Error::other(format!("the subscriber answered {}", status.as_u16())));
+        }
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderValue, Request, Response, Uri};
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use opentelemetry_http::{HttpClient, HttpError};
@@ -16,26 +16,43 @@ use tokio::net::TcpStream;
 /// The most that is read of an answer, in bytes; collectors answer with a few.
 const MAX_ANSWER: usize = 64 * 1024;
 
+/// Who posts.
+const USER: HeaderValue =
+    HeaderValue::from_static(concat!("rapid-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION")));
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+
 /// An HTTP/1.1 client for collectors: one connection per export, no TLS, no proxies.
 ///
 /// Exports are seconds apart; a connection that is kept open meanwhile would need somebody to look
 /// after it.
 #[derive(Debug)]
 pub(super) struct PlainHttp {
-    /// How long one attempt may take.
-    pub(super) timeout: Duration,
+    headers: HeaderMap,
+    timeout: Duration,
+}
+
+impl PlainHttp {
+    /// Posts with these headers, beside those of OTLP; one attempt may take as long as `timeout`.
+    pub(super) fn new(headers: &HeaderMap, timeout: Duration) -> Self {
+        let mut headers = headers.clone();
+        headers.entry(USER_AGENT).or_insert(USER);
+        headers.insert(CONTENT_TYPE, PROTOBUF);
+        Self { headers, timeout }
+    }
 }
 
 impl HttpClient for PlainHttp {
     // What `#[async_trait]` would write.
     fn send_bytes<'client, 'future>(
         &'client self,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'future>>
     where
         'client: 'future,
         Self: 'future,
     {
+        // The exporter adds what the process's environment says, which is not asked.
+        request.headers_mut().clone_from(&self.headers);
         let timeout = self.timeout;
         Box::pin(async move { tokio::time::timeout(timeout, exchange(request)).await? })
     }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http::{HeaderMap, Uri};
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{
-    ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
+    ExporterBuildError, MetricExporter, Protocol, RetryPolicy, SpanExporter, WithExportConfig,
+    WithHttpConfig,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter as _;
-use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -33,14 +35,26 @@ const MAX_SPANS: usize = 2048;
 pub(super) struct Exporter {
     recorder: Recorder,
     measures: Measures,
-    traces: Option<Arc<SpanExporter>>,
-    metrics: Option<Arc<MetricExporter>>,
+    /// What is due by itself may be tried several times.
+    patient: Signals,
+    /// Whoever waits for a flush waits for one attempt.
+    hurried: Signals,
     schedule_delay: Duration,
     metric_interval: Duration,
     counts: Arc<Counts>,
     spans: Vec<SpanData>,
     spans_due: Option<Instant>,
     metrics_due: Option<Instant>,
+    /// Where the collector is, for people.
+    collector: String,
+    /// Whether it was said that the collector takes nothing; that is said once.
+    complained: bool,
+}
+
+/// What sends each signal, if it is sent.
+struct Signals {
+    traces: Option<Arc<SpanExporter>>,
+    metrics: Option<Arc<MetricExporter>>,
 }
 
 /// An export under way.
@@ -49,28 +63,20 @@ type Export = Pin<Box<dyn Future<Output = OTelSdkResult> + Send>>;
 impl Exporter {
     pub(super) fn new(config: &OtelConfig, counts: Arc<Counts>) -> Result<Self, OtelError> {
         let resource = resource(config);
-        let traces = config.traces.as_ref().map(|endpoint| {
-            let builder = SpanExporter::builder().with_http();
-            let mut exporter = with_endpoint(builder, config, &endpoint.to_string()).build()?;
-            exporter.set_resource(&resource);
-            Ok::<_, ExporterBuildError>(Arc::new(exporter))
-        });
-        let metrics = config.metrics.as_ref().map(|endpoint| {
-            let builder = MetricExporter::builder().with_http();
-            let exporter = with_endpoint(builder, config, &endpoint.to_string()).build()?;
-            Ok::<_, ExporterBuildError>(Arc::new(exporter))
-        });
+        let collector = config.traces.as_ref().or(config.metrics.as_ref());
         Ok(Self {
             recorder: Recorder::new(config.function.name.clone(), config.new_traces),
+            patient: Signals::new(config, &resource, &RetryPolicy::recommended())?,
+            hurried: Signals::new(config, &resource, &RetryPolicy::disabled())?,
             measures: Measures::new(resource),
-            traces: traces.transpose()?,
-            metrics: metrics.transpose()?,
             schedule_delay: config.schedule_delay,
             metric_interval: config.metric_interval,
             counts,
             spans: Vec::new(),
             spans_due: None,
             metrics_due: None,
+            collector: collector.map(ToString::to_string).unwrap_or_default(),
+            complained: false,
         })
     }
 
@@ -113,7 +119,7 @@ impl Exporter {
             self.measures.add(measure);
             self.metrics_due.get_or_insert_with(|| Instant::now() + self.metric_interval);
         }
-        if self.traces.is_none() {
+        if self.patient.traces.is_none() {
             self.spans.clear();
         }
         let surplus = self.spans.len().saturating_sub(MAX_SPANS);
@@ -135,24 +141,24 @@ impl Exporter {
     /// The export that is due by now.
     fn next_export(&mut self, now: Instant) -> Option<Export> {
         if self.spans.len() >= BATCH || self.spans_due.is_some_and(|due| due <= now) {
-            return self.export_spans();
+            return self.export_spans(self.patient.traces.clone());
         }
         if self.metrics_due.is_some_and(|due| due <= now) {
-            return self.export_metrics();
+            return self.export_metrics(self.patient.metrics.clone());
         }
         None
     }
 
-    fn export_spans(&mut self) -> Option<Export> {
+    fn export_spans(&mut self, exporter: Option<Arc<SpanExporter>>) -> Option<Export> {
         self.spans_due = None;
         let batch = std::mem::take(&mut self.spans);
-        let exporter = self.traces.clone().filter(|_| !batch.is_empty())?;
+        let exporter = exporter.filter(|_| !batch.is_empty())?;
         Some(Box::pin(async move { exporter.export(batch).await }))
     }
 
-    fn export_metrics(&mut self) -> Option<Export> {
+    fn export_metrics(&mut self, exporter: Option<Arc<MetricExporter>>) -> Option<Export> {
         self.metrics_due.take()?;
-        let exporter = self.metrics.clone()?;
+        let exporter = exporter?;
         let metrics = self.measures.collect()?;
         Some(Box::pin(async move { exporter.export(&metrics).await }))
     }
@@ -163,30 +169,63 @@ impl Exporter {
             self.count(&export.await);
         }
         // Both together: a slow collector of one signal does not use up the other's time.
-        let (spans, metrics) = (self.export_spans(), self.export_metrics());
+        let spans = self.export_spans(self.hurried.traces.clone());
+        let metrics = self.export_metrics(self.hurried.metrics.clone());
         let results = tokio::join!(completed(spans), completed(metrics));
         self.count(&results.0);
         self.count(&results.1);
     }
 
-    fn count(&self, result: &OTelSdkResult) {
-        if let Err(error) = result {
-            tracing::warn!(%error, "an export to the OpenTelemetry collector failed");
-            self.counts.failed_exports.fetch_add(1, Ordering::Relaxed);
+    fn count(&mut self, result: &OTelSdkResult) {
+        let Err(error) = result else { return };
+        self.counts.failed_exports.fetch_add(1, Ordering::Relaxed);
+        if std::mem::replace(&mut self.complained, true) {
+            tracing::debug!(%error, "an export to the OpenTelemetry collector failed");
+        } else {
+            tracing::warn!(
+                "the OpenTelemetry collector at {} does not take what is sent: {error}; no \
+                 invocation waits for it, and this is said only once",
+                self.collector
+            );
         }
     }
 }
 
-fn with_endpoint<B: WithExportConfig + WithHttpConfig>(
+impl Signals {
+    fn new(
+        config: &OtelConfig,
+        resource: &Resource,
+        retries: &RetryPolicy,
+    ) -> Result<Self, ExporterBuildError> {
+        let traces = config.traces.as_ref().map(|endpoint| {
+            let builder = SpanExporter::builder().with_http();
+            let mut exporter =
+                sending_to(endpoint, &config.trace_headers, builder, config, retries).build()?;
+            exporter.set_resource(resource);
+            Ok(Arc::new(exporter))
+        });
+        let metrics = config.metrics.as_ref().map(|endpoint| {
+            let builder = MetricExporter::builder().with_http();
+            let builder = sending_to(endpoint, &config.metric_headers, builder, config, retries);
+            builder.build().map(Arc::new)
+        });
+        Ok(Self { traces: traces.transpose()?, metrics: metrics.transpose()? })
+    }
+}
+
+fn sending_to<B: WithExportConfig + WithHttpConfig>(
+    endpoint: &Uri,
+    headers: &HeaderMap,
     builder: B,
     config: &OtelConfig,
-    endpoint: &str,
+    retries: &RetryPolicy,
 ) -> B {
     builder
-        .with_endpoint(endpoint)
+        .with_endpoint(endpoint.to_string())
+        .with_retry_policy(retries.clone())
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(config.timeout)
-        .with_http_client(PlainHttp { timeout: config.timeout })
+        .with_http_client(PlainHttp::new(headers, config.timeout))
 }
 
 /// What every span and metric belongs to. What the operator says beats what is known.
@@ -204,6 +243,7 @@ fn resource(config: &OtelConfig) -> Resource {
     ];
     let known = texts.into_iter().filter(|(_, value)| !value.is_empty());
     let attributes = known.map(|(key, value)| KeyValue::new(key, value));
+    let said = config.attributes.iter().cloned();
     let resource = Resource::builder_empty()
         .with_attributes(attributes)
         .with_attribute(KeyValue::new("cloud.provider", "aws"))
@@ -213,7 +253,7 @@ fn resource(config: &OtelConfig) -> Resource {
             i64::try_from(*memory).unwrap_or(i64::MAX),
         ))
         .with_detector(Box::new(TelemetryResourceDetector))
-        .with_detector(Box::new(EnvResourceDetector::new()));
+        .with_attributes(said.map(|(key, value)| KeyValue::new(key, value)));
     match &config.service_name {
         Some(service) => resource.with_service_name(service.clone()).build(),
         None => resource.build(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::trace::SpanKind;
+use opentelemetry::trace::{Event, SpanKind};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::SpanData;
 use rapid_events::{
@@ -11,15 +11,20 @@ use rapid_events::{
 };
 use rapid_fatal_error::ErrorType;
 use rapid_interop::{InitPhase, RequestId, TenantId};
+use serde_json::value::RawValue;
 
 use super::measures::{Measure, Outcome};
 use super::span::{Context, Draft, Parent, scope};
 use crate::trace_header::TracePlace;
+use crate::xray::Cause;
 
 /// How many invocations may be open at once; further ones are only measured.
 const MAX_OPEN: usize = 1024;
-/// How many extensions an initialisation tells of; there are fewer unless one keeps failing.
+/// How many extensions an initialisation or an invocation tells of; there are fewer unless one keeps
+/// failing.
 const MAX_EXTENSIONS: usize = 64;
+/// How much of a text of the function's is worth an attribute, in bytes.
+const MAX_TEXT: usize = 1024;
 /// The type of an error of which nobody knows the type.
 const OTHER: &str = "_OTHER";
 
@@ -32,7 +37,9 @@ pub(super) enum Happening {
     InitReport(InitReportData),
     RestoreRuntimeDone(RestoreRuntimeDoneData),
     Start(InvokeStartData),
+    ErrorCause(RequestId, Box<RawValue>),
     RuntimeDone(InvokeRuntimeDoneData),
+    ExtensionDone(RequestId, Box<str>),
     Report(ReportData),
     Throttled,
 }
@@ -81,8 +88,11 @@ struct Open {
     start: SystemTime,
     cold: Option<Cold>,
     restored: Option<Ended>,
+    cause: Option<Cause>,
     /// The end of the runtime's part, with the parts of that.
     runtime: Option<(Ended, Vec<Span>)>,
+    /// When extensions were done with it.
+    extensions: Vec<(Box<str>, SystemTime)>,
 }
 
 impl Recorder {
@@ -137,8 +147,22 @@ impl Recorder {
                 self.start(data, now);
                 None
             }
+            Happening::ErrorCause(request_id, cause) => {
+                if let Some(open) = self.find(&request_id) {
+                    open.cause = Cause::parse(&cause);
+                }
+                None
+            }
             Happening::RuntimeDone(data) => {
                 self.runtime_done(data, now);
+                None
+            }
+            Happening::ExtensionDone(request_id, extension) => {
+                if let Some(open) = self.find(&request_id)
+                    && open.extensions.len() < MAX_EXTENSIONS
+                {
+                    open.extensions.push((extension, now));
+                }
                 None
             }
             Happening::Report(data) => Some(self.report(&data, now, spans)),
@@ -204,6 +228,7 @@ impl Recorder {
             ],
             error: data.status.and_then(|status| error(status, data.error_type.as_ref())),
             links: Vec::new(),
+            exception: None,
         }));
     }
 
@@ -232,18 +257,19 @@ impl Recorder {
             start: now,
             cold,
             restored,
+            cause: None,
             runtime: None,
+            extensions: Vec::new(),
         });
     }
 
     fn runtime_done(&mut self, data: InvokeRuntimeDoneData, now: SystemTime) {
-        let found = self.open.iter_mut().find(|open| open.request_id == data.request_id);
-        let Some(open) = found else { return };
+        let Some(open) = self.find(&data.request_id) else { return };
         // To the service an error that the runtime reports is a success; to the caller it is not.
         let reported =
             data.internal_metrics.is_some_and(|metrics| !metrics.runtime_called_response);
         let error = error(data.status, data.error_type.as_ref());
-        let error = error.or_else(|| reported.then(|| OTHER.to_owned()));
+        let error = error.or_else(|| reported.then(|| thrown(open.cause.as_ref())));
         open.runtime = Some((Ended { at: now, error }, data.spans));
     }
 
@@ -279,6 +305,15 @@ impl Recorder {
         spans: &mut Vec<SpanData>,
     ) {
         let Some((context, parent)) = open.place else { return };
+        let exception = open.cause.map(|cause| {
+            let (kind, message) = cause.thrown();
+            let at = open.runtime.as_ref().map_or(now, |(runtime, _)| runtime.at);
+            let attributes = vec![
+                KeyValue::new("exception.type", brief(kind).to_owned()),
+                KeyValue::new("exception.message", brief(message).to_owned()),
+            ];
+            Event::new("exception", at, attributes, 0)
+        });
         if let Some((Ended { at, error }, took)) = open.restored.zip(restore) {
             let start = at.checked_sub(took).unwrap_or(at);
             let part = Draft::part_of(&context, "restore", start, at);
@@ -299,6 +334,11 @@ impl Recorder {
             spans.push(self.span(Draft { error, ..runtime }));
             spans.push(self.span(Draft::part_of(&context, "overhead", at, now)));
         }
+        for (extension, end) in open.extensions {
+            let part = Draft::part_of(&context, format!("extension {extension}"), open.start, end);
+            let attributes = vec![KeyValue::new("rapid.extension.name", String::from(extension))];
+            spans.push(self.span(Draft { attributes, ..part }));
+        }
         let mut attributes = vec![
             KeyValue::new("faas.invocation_id", open.request_id.to_string()),
             KeyValue::new("faas.coldstart", open.cold.is_some()),
@@ -316,7 +356,12 @@ impl Recorder {
             attributes,
             error,
             links: open.cold.iter().map(|Cold(init)| init.link()).collect(),
+            exception,
         }));
+    }
+
+    fn find(&mut self, request_id: &RequestId) -> Option<&mut Open> {
+        self.open.iter_mut().find(|open| open.request_id == *request_id)
     }
 
     fn span(&self, draft: Draft) -> SpanData {
@@ -333,4 +378,15 @@ fn error(status: Status, error_type: Option<&ErrorType>) -> Option<String> {
             Some(error_type.map_or_else(|| OTHER.to_owned(), ToString::to_string))
         }
     }
+}
+
+/// The type of the error that the runtime has reported.
+fn thrown(cause: Option<&Cause>) -> String {
+    let kind = cause.map_or("", |cause| cause.thrown().0);
+    if kind.is_empty() { OTHER.to_owned() } else { brief(kind).to_owned() }
+}
+
+/// As much of a text as is worth an attribute.
+fn brief(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
 }

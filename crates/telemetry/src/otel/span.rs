@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{
-    Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
@@ -71,6 +71,8 @@ pub(super) struct Draft {
     /// The type of the error it ended with.
     pub(super) error: Option<String>,
     pub(super) links: Vec<Link>,
+    /// What the function has thrown.
+    pub(super) exception: Option<Event>,
 }
 
 /// The span above a span.
@@ -99,6 +101,7 @@ impl Draft {
             attributes: Vec::new(),
             error: None,
             links: Vec::new(),
+            exception: None,
         }
     }
 
@@ -114,6 +117,8 @@ impl Draft {
         };
         let mut links = SpanLinks::default();
         links.links = self.links;
+        let mut events = SpanEvents::default();
+        events.events.extend(self.exception);
         SpanData {
             span_context: self.context.sampled(),
             parent_span_id: self.parent.map_or(SpanId::INVALID, |parent| parent.span),
@@ -124,7 +129,7 @@ impl Draft {
             end_time: self.end.max(self.start),
             attributes,
             dropped_attributes_count: 0,
-            events: SpanEvents::default(),
+            events,
             links,
             status,
             instrumentation_scope: scope,

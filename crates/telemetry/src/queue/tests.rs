@@ -105,16 +105,39 @@ fn hurry_lasts_until_all_that_waited_is_taken() {
 }
 
 #[test]
+fn what_comes_after_a_hurry_does_not_prolong_it() {
+    let start = Instant::now();
+    let mut queue = filled(start, &[1, 1, 1]);
+    queue.hurry();
+    queue.push(start, event(2));
+    assert_eq!(queue.take(start).as_ref().map(sizes), Some(vec![1, 1, 1]));
+    queue.delivered();
+    assert_eq!(queue.due(), Some(later(start, 50)));
+}
+
+#[test]
+fn what_is_cleared_is_counted() {
+    let start = Instant::now();
+    let mut queue = filled(start, &[1, 2, 3, 4, 5]);
+    queue.lose(1, 10);
+    assert_eq!((queue.lost(), queue.take(start).is_some()), (1, true));
+    queue.clear("replaced");
+    assert_eq!((queue.loss.records, queue.loss.bytes, queue.lost()), (6, 25, 6));
+    assert_eq!((queue.last(), queue.gone(), queue.due()), (5, 5, None));
+}
+
+#[test]
 fn one_batch_is_out_at_a_time() {
     let start = Instant::now();
     let mut queue = filled(start, &[1, 1, 1, 1, 1, 1]);
     assert!(queue.take(start).is_some());
     assert_eq!((queue.due(), queue.take(later(start, 1000))), (None, None));
     queue.delivered();
+    assert_eq!((queue.last(), queue.gone()), (6, 3));
     assert!(queue.take(start).is_some());
-    assert!(!queue.is_settled());
+    assert_eq!((queue.last(), queue.gone()), (6, 3));
     queue.delivered();
-    assert!(queue.is_settled());
+    assert_eq!((queue.last(), queue.gone()), (6, 6));
 }
 
 #[test]
@@ -166,9 +189,9 @@ fn whoever_does_not_take_the_platforms_events_is_not_told() {
         queue.push(start, event(1));
     }
     assert_eq!(queue.take(start).map(|batch| batch.loss), Some(None));
-    assert_eq!((queue.loss().records, queue.loss().bytes), (1, 1));
+    assert_eq!((queue.loss.records, queue.loss.bytes), (1, 1));
     queue.gave_up("broken pipe");
-    assert_eq!((queue.loss().records, queue.loss().bytes), (4, 4));
+    assert_eq!((queue.loss.records, queue.loss.bytes), (4, 4));
 }
 
 #[test]
@@ -262,11 +285,15 @@ proptest! {
             }
             let held: usize = queue.waiting.iter().map(|waiting| waiting.event.len()).sum();
             prop_assert_eq!(held, queue.bytes);
+            let unsettled = queue.waiting.len() + out.as_ref().map_or(0, |out| out.events.len());
+            prop_assert_eq!(queue.last() - queue.gone(), unsettled as u64);
         }
-        prop_assert!(queue.is_settled() && out.is_none());
+        prop_assert_eq!(queue.gone(), queue.last());
+        prop_assert!(out.is_none());
         prop_assert!(arrived.is_sorted_by(|a, b| a[..4] < b[..4]), "out of order, or twice");
-        told.add(queue.loss().clone());
+        told.add(queue.loss.clone());
         prop_assert_eq!(arrived.len() as u64 + told.records, u64::from(pushed));
+        prop_assert_eq!(queue.lost(), told.records);
         let bytes: u64 = arrived.iter().map(|event| event.len() as u64).sum();
         prop_assert_eq!(bytes + told.bytes, pushed_bytes);
     }
@@ -282,7 +309,7 @@ fn the_past_always_has_room_and_comes_first() {
     // What is new has the room that it always has.
     let pushed = [90, 90, 90].map(|size| queue.push(start, event(size)));
     assert_eq!(pushed, [Pushed::Waits, Pushed::Waits, Pushed::Dropped]);
-    assert_eq!(queue.loss(), &Loss { records: 1, bytes: 90, error: None });
+    assert_eq!(queue.loss, Loss { records: 1, bytes: 90, error: None });
     let mut taken = Vec::new();
     while let Some(batch) = queue.take(later(start, 50)) {
         taken.extend(sizes(&batch));

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::trace_header::{SpanId, TracePlace};
 
@@ -128,6 +129,20 @@ impl Segment {
             subsegments: subsegments.collect(),
         };
         serde_json::to_vec(&document).ok()
+    }
+}
+
+impl Cause {
+    /// `None` if it has not the form of one.
+    pub(crate) fn parse(cause: &RawValue) -> Option<Self> {
+        serde_json::from_str(cause.get()).ok()
+    }
+
+    /// The type and the message of what was thrown first; each may be empty.
+    #[cfg(feature = "otel")]
+    pub(crate) fn thrown(&self) -> (&str, &str) {
+        let first = self.exceptions.first();
+        first.map_or(("", &self.message), |first| (&first.kind, &first.message))
     }
 }
 

@@ -96,7 +96,7 @@ impl Recorder {
     /// A cause that has not the form of one is left out.
     pub(super) fn error_cause(&mut self, request_id: &RequestId, cause: &RawValue) {
         if let Some(open) = self.find(request_id) {
-            open.cause = serde_json::from_str(cause.get()).ok();
+            open.cause = Cause::parse(cause);
         }
     }
 

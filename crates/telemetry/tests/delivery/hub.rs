@@ -1,16 +1,23 @@
 //! The hub: who gets what, and when.
 
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use http::StatusCode;
 use rapid_events::{
-    Api, Category, EndData, Event, EventsApi as _, LogRecord, Record, TelemetrySubscriptionMetrics,
+    Api, Category, EndData, Event, EventsApi, LogRecord, Record, SubscriptionData,
+    SubscriptionState, TelemetrySubscriptionMetrics,
 };
 use rapid_interop::{EpochMillis, RequestId};
-use rapid_telemetry::{Rules, SubscribeError, Subscribed, Telemetry};
+use rapid_telemetry::{
+    MAX_FLUSH, MAX_SUBSCRIPTIONS_EACH, Rules, SubscribeError, Subscribed, Telemetry,
+};
 use tokio::runtime::Handle;
 
-use crate::receiver::Receiver;
+use crate::receiver::{OK, Receiver};
 use crate::world::{Patience, http, line, opened, request, subscribe, tcp, texts, types, within};
 
 const ALL: [&str; 3] = ["platform", "function", "extension"];
@@ -23,6 +30,11 @@ fn watch(
 ) -> Result<Subscribed, SubscribeError> {
     let body = request(&ALL, Patience::Short, &tcp(receiver.port));
     telemetry.subscribe(Api::Telemetry, name, body.as_bytes())
+}
+
+/// Whether it is done without any waiting.
+fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn of_extension(text: &str) -> Event {
@@ -183,6 +195,177 @@ async fn a_flush_says_whether_everything_arrived() {
     assert!(!within(telemetry.flush(Duration::from_millis(20))).await);
     // It is delivered nevertheless.
     assert_eq!(texts(&receiver.serve_one().await.events()), ["b"]);
+}
+
+#[tokio::test]
+async fn a_flush_does_not_wait_for_the_dead() {
+    let telemetry = opened();
+    let port = Receiver::bind().await.port;
+    for destination in [http(port), tcp(port)] {
+        subscribe(&telemetry, Patience::Endless, &destination);
+    }
+    let receiver = Receiver::bind().await;
+    subscribe(&telemetry, Patience::Endless, &http(receiver.port));
+    let serving = tokio::spawn(async move { receiver.serve_one().await });
+    telemetry.publish(line("last words"));
+    let arrived = tokio::select! {
+        biased;
+        () = tokio::time::sleep(MAX_FLUSH) => panic!("it has waited as long as it may"),
+        arrived = telemetry.flush(Duration::MAX) => arrived,
+    };
+    assert!(!arrived);
+    assert_eq!(texts(&within(serving).await.unwrap().events()), ["last words"]);
+}
+
+#[tokio::test]
+async fn a_flush_does_not_wait_for_what_is_published_after_it() {
+    let telemetry = opened();
+    let receiver = Receiver::bind().await;
+    subscribe(&telemetry, Patience::Endless, &http(receiver.port));
+    telemetry.publish(line("before"));
+    let mut flush = pin!(telemetry.flush(Duration::MAX));
+    assert!(poll(flush.as_mut()).is_pending());
+    let mut peer = receiver.accept().await;
+    assert_eq!(texts(&peer.request().await.events()), ["before"]);
+    telemetry.publish(line("after"));
+    peer.write(OK).await;
+    assert!(within(flush).await);
+}
+
+#[tokio::test]
+async fn a_silent_subscriber_is_waited_for_once_until_it_takes_something() {
+    let telemetry = opened();
+    let receiver = Receiver::bind().await;
+    subscribe(&telemetry, Patience::Short, &http(receiver.port));
+    telemetry.publish(line("a"));
+    let mut peer = receiver.accept().await;
+    peer.request().await;
+    assert!(!within(telemetry.flush(Duration::from_millis(20))).await);
+    assert_eq!(poll(pin!(telemetry.flush(Duration::MAX))), Poll::Ready(false));
+    telemetry.publish(line("b"));
+    peer.write(OK).await;
+    assert_eq!(texts(&peer.request().await.events()), ["b"]);
+    assert!(poll(pin!(telemetry.flush(Duration::MAX))).is_pending());
+}
+
+#[tokio::test]
+async fn an_extension_that_listens_elsewhere_in_every_life_always_gets_its_events() {
+    let telemetry = opened();
+    let mut last = Receiver::bind().await;
+    watch(&telemetry, "probe.sh", &last).unwrap();
+    let mut first = last.accept().await;
+    assert_eq!(first.event().await["type"], "platform.telemetrySubscription");
+    let mut receivers = Vec::new();
+    for _ in 0..MAX_SUBSCRIPTIONS_EACH {
+        telemetry.close();
+        telemetry.open();
+        receivers.push(last);
+        last = Receiver::bind().await;
+        assert_eq!(watch(&telemetry, "probe.sh", &last), Ok(Subscribed::Newly));
+    }
+    let mut peer = last.accept().await;
+    assert_eq!(peer.event().await["type"], "platform.telemetrySubscription");
+    // The first one has made room: its connection ends, and what was told of later does not come.
+    let mut seen = 1;
+    while let Some(line) = first.maybe_line().await {
+        assert!(line.contains("platform.telemetrySubscription"), "{line}");
+        seen += 1;
+    }
+    assert!(seen <= MAX_SUBSCRIPTIONS_EACH, "{seen}");
+}
+
+#[tokio::test]
+async fn an_engine_waits_for_subscribers_only_if_there_are_any() {
+    let telemetry = opened();
+    let events: &dyn EventsApi = &telemetry;
+    assert!(events.flush(Duration::MAX).is_none());
+    let receiver = Receiver::bind().await;
+    subscribe(&telemetry, Patience::Endless, &http(receiver.port));
+    telemetry.publish(line("last words"));
+    let flush = events.flush(Duration::MAX).unwrap();
+    let (post, ()) = within(async { tokio::join!(receiver.serve_one(), flush) }).await;
+    assert_eq!(texts(&post.events()), ["last words"]);
+}
+
+/// Keeps what it is told of subscriptions, and asks the hub meanwhile.
+#[derive(Default)]
+struct Observer {
+    hub: OnceLock<Telemetry>,
+    told: Mutex<Vec<(Api, SubscriptionData)>>,
+}
+
+impl EventsApi for Observer {
+    fn send_subscription(&self, api: Api, data: &SubscriptionData) {
+        let _metrics = self.hub.get().unwrap().take_metrics();
+        self.told.lock().unwrap().push((api, data.clone()));
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_subscriptions_while_the_hub_goes_on() {
+    let observer = Arc::new(Observer::default());
+    let told = Arc::clone(&observer) as Arc<dyn EventsApi>;
+    let telemetry = Telemetry::with_observer(Rules::default(), Handle::current(), told);
+    observer.hub.set(telemetry.clone()).unwrap();
+    telemetry.open();
+    let (sender, answers) = mpsc::channel();
+    // Elsewhere, so that the test ends even if the hub waits for its own observer.
+    thread::spawn(move || {
+        let body = request(&["platform", "function"], Patience::Short, &tcp(1));
+        let logs = body.replace("2022-12-13", "2021-03-18");
+        let answers = [
+            telemetry.subscribe(Api::Telemetry, "probe.sh", body.as_bytes()).ok(),
+            telemetry.subscribe(Api::Telemetry, "probe.sh", body.as_bytes()).ok(),
+            telemetry.subscribe(Api::Logs, "logs", logs.as_bytes()).ok(),
+            telemetry.subscribe(Api::Logs, "logs", b"{}").ok(),
+        ];
+        sender.send(answers).unwrap();
+    });
+    let answers = answers.recv_timeout(Duration::from_secs(20)).unwrap();
+    let (newly, already) = (Some(Subscribed::Newly), Some(Subscribed::Already));
+    assert_eq!(answers, [newly, already, newly, None]);
+    let told = |api, name: &str, state| {
+        let types = vec![Category::Platform, Category::Function];
+        (api, SubscriptionData { name: name.into(), state, types })
+    };
+    assert_eq!(
+        *observer.told.lock().unwrap(),
+        [
+            told(Api::Telemetry, "probe.sh", SubscriptionState::Subscribed),
+            told(Api::Telemetry, "probe.sh", SubscriptionState::AlreadySubscribed),
+            told(Api::Logs, "logs", SubscriptionState::Subscribed),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn many_events_at_once_reach_everyone_in_order() {
+    let telemetry = opened();
+    let events = |first: usize| {
+        (first..first + 300).map(|number| {
+            let text = number.to_string();
+            if number % 3 == 0 { of_extension(&text) } else { line(&text) }
+        })
+    };
+    telemetry.publish_all(events(0));
+    let receivers = [Receiver::bind().await, Receiver::bind().await, Receiver::bind().await];
+    let wanted: [&[&str]; 3] = [&["function", "extension"], &["function"], &["extension"]];
+    for (receiver, types) in receivers.iter().zip(wanted) {
+        let body = request(types, Patience::Short, &tcp(receiver.port));
+        telemetry.subscribe(Api::Telemetry, "probe.sh", body.as_bytes()).unwrap();
+    }
+    telemetry.publish_all(events(300));
+    for (receiver, types) in receivers.iter().zip(wanted) {
+        let mut peer = receiver.accept().await;
+        for number in 0..600_usize {
+            let kind = if number % 3 == 0 { "extension" } else { "function" };
+            if types.contains(&kind) {
+                let event = peer.event().await;
+                assert_eq!(event["type"], kind);
+                assert_eq!(event["record"], number.to_string());
+            }
+        }
+    }
 }
 
 #[tokio::test]

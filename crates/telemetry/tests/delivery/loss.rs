@@ -1,7 +1,14 @@
 //! What had to be dropped is counted to the record, and told.
 
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use rapid_events::{Api, Event};
 use rapid_telemetry::{Subscribed, Telemetry};
+use tracing::field::Field;
+use tracing::span::{self, Attributes, Id};
+use tracing::{Level, Metadata, Subscriber as Collect};
 
 use crate::receiver::{Peer, Receiver};
 use crate::world::{Patience, http, line, opened, request, texts, types, within};
@@ -50,6 +57,67 @@ async fn what_a_slow_subscriber_misses_is_told_ahead_of_the_next_batch() {
     );
     assert_eq!(texts(&second), numbers(1, 1000));
     assert_eq!(texts(&peer.serve().await.events()), numbers(1001, 2000));
+}
+
+/// Keeps the warnings, as text.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Collect for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            text.push_str(&format!("{field}={value:?} "));
+        });
+        self.0.lock().unwrap().push(text);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn the_operator_is_told_once_until_the_subscriber_has_caught_up() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let (telemetry, _receiver, mut peer) = overrun(&["function", "platform"]).await;
+    peer.write(crate::receiver::OK).await;
+    assert_eq!(peer.request().await.events().len(), 1001);
+    // More is lost before that is answered.
+    for number in 2501..=3510 {
+        telemetry.publish(numbered(number));
+    }
+    peer.write(crate::receiver::OK).await;
+    peer.serve().await;
+    peer.serve().await;
+    let flush = within(telemetry.flush(Duration::from_secs(1)));
+    assert!(flush.await);
+    {
+        let told = warnings.0.lock().unwrap();
+        let [one] = &told[..] else { panic!("{told:?}") };
+        assert!(one.contains("extension.name=\"probe.sh\" dropped=500 "), "{one}");
+    }
+    for number in 0..=2500 {
+        telemetry.publish(numbered(number));
+    }
+    peer.serve().await;
+    peer.request().await;
+    let told = warnings.0.lock().unwrap();
+    let [_, again] = &told[..] else { panic!("{told:?}") };
+    assert!(again.contains("dropped=1011 "), "{again}");
 }
 
 #[tokio::test]

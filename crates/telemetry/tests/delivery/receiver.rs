@@ -93,10 +93,17 @@ impl Peer {
 
     /// The next line, without its ending.
     pub(crate) async fn line(&mut self) -> String {
+        self.maybe_line().await.expect("the connection has ended")
+    }
+
+    /// The next line, unless the connection ends.
+    pub(crate) async fn maybe_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        within(self.stream.read_line(&mut line)).await.unwrap();
+        if within(self.stream.read_line(&mut line)).await.unwrap() == 0 {
+            return None;
+        }
         assert_eq!(line.pop(), Some('\n'), "{line:?} is no line");
-        line
+        Some(line)
     }
 
     pub(crate) async fn event(&mut self) -> serde_json::Value {

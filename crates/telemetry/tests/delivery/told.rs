@@ -39,7 +39,9 @@ fn tell_everything(telemetry: &Telemetry) {
         error_type: None,
     });
     tell_report(telemetry);
+    telemetry.send_restore_start(&data("{}"));
     telemetry.send_restore_runtime_done(&data(r#"{"status":"success"}"#));
+    telemetry.send_restore_report(&data(r#"{"status":"success","metrics":{"durationMs":1.0}}"#));
     telemetry.send_invoke_start(&data(r#"{"requestId":"a"}"#));
     telemetry.send_invoke_runtime_done(&data(r#"{"requestId":"a","status":"timeout"}"#));
     telemetry.send_fault(&data(r#""RequestId: a\tStatus: timeout\n""#));
@@ -70,7 +72,9 @@ async fn each_api_carries_its_own_events() {
             "platform.initRuntimeDone",
             "platform.extension",
             "platform.initReport",
+            "platform.restoreStart",
             "platform.restoreRuntimeDone",
+            "platform.restoreReport",
             "platform.start",
             "platform.runtimeDone",
             "platform.report",
@@ -110,6 +114,38 @@ async fn subscriptions_are_taken_from_the_start_of_an_initialisation_to_its_repo
     }
     let (start, subscription) = ("platform.initStart", "platform.telemetrySubscription");
     assert_eq!(types(&seen), [start, subscription, "platform.initReport", start, subscription]);
+}
+
+/// What reaches a subscriber that would wait for long, once this is told.
+async fn hurried(tell: impl FnOnce(&Telemetry)) -> Vec<String> {
+    let telemetry = opened();
+    let receiver = Receiver::bind().await;
+    let body = request(&["platform"], Patience::Endless, &http(receiver.port));
+    telemetry.subscribe(Api::Telemetry, "probe.sh", body.as_bytes()).unwrap();
+    tell(&telemetry);
+    let events = receiver.serve_one().await.events();
+    types(&events).into_iter().map(ToOwned::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_failure_is_told_at_once() {
+    let subscription = "platform.telemetrySubscription";
+    let runtime_done = hurried(|telemetry| {
+        telemetry.send_init_runtime_done(&data(
+            r#"{"initializationType":"on-demand","phase":"init","status":"error"}"#,
+        ));
+    });
+    assert_eq!(runtime_done.await, [subscription, "platform.initRuntimeDone"]);
+    let report = hurried(|telemetry| {
+        telemetry.send_init_report(&data(
+            r#"{"initializationType":"on-demand","phase":"init","status":"timeout","metrics":{"durationMs":1.0}}"#,
+        ));
+    });
+    assert_eq!(report.await, [subscription, "platform.initReport"]);
+    let runtime_done = hurried(|telemetry| {
+        telemetry.send_invoke_runtime_done(&data(r#"{"requestId":"a","status":"failure"}"#));
+    });
+    assert_eq!(runtime_done.await, [subscription, "platform.runtimeDone"]);
 }
 
 #[tokio::test]

@@ -6,20 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
-use opentelemetry_proto::tonic::metrics::v1::{Metric, metric};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+
+use crate::received::Received;
 
 /// What the collector answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +30,9 @@ pub(crate) enum Mood {
     Talkative,
 }
 
-#[derive(Default)]
-pub(crate) struct Got {
-    pub(crate) traces: Vec<ExportTraceServiceRequest>,
-    pub(crate) metrics: Vec<ExportMetricsServiceRequest>,
-    pub(crate) requests: usize,
-}
-
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
-    got: Arc<Mutex<Got>>,
+    got: Arc<Mutex<Received>>,
     news: Arc<Notify>,
 }
 
@@ -71,12 +61,12 @@ impl Collector {
     }
 
     /// Looks at what has come.
-    pub(crate) fn look<T>(&self, at: impl FnOnce(&Got) -> T) -> T {
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Received) -> T) -> T {
         at(&self.got.lock().unwrap())
     }
 
     /// Waits until that has come.
-    pub(crate) async fn until(&self, enough: impl Fn(&Got) -> bool) {
+    pub(crate) async fn until(&self, enough: impl Fn(&Received) -> bool) {
         let waiting = async {
             loop {
                 let news = self.news.notified();
@@ -91,11 +81,7 @@ impl Collector {
 
     /// Every span that has come.
     pub(crate) fn spans(&self) -> Vec<Span> {
-        self.look(|got| {
-            let resources = got.traces.iter().flat_map(|request| &request.resource_spans);
-            let scopes = resources.flat_map(|resource| &resource.scope_spans);
-            scopes.flat_map(|scope| scope.spans.clone()).collect()
-        })
+        self.look(Received::spans)
     }
 
     /// The one span of this name.
@@ -106,87 +92,35 @@ impl Collector {
         found.pop().unwrap()
     }
 
-    /// The metrics as they came last.
-    pub(crate) fn metrics(&self) -> Vec<Metric> {
-        self.look(|got| {
-            let last = got.metrics.last().expect("metrics have come");
-            let scopes = last.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
-            scopes.flat_map(|scope| scope.metrics.clone()).collect()
-        })
-    }
-
     /// What a metric adds up to (a histogram: how many and their sum), and its unit.
     pub(crate) fn metric(&self, name: &str) -> Option<(f64, f64, String)> {
-        use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
-        let metric = self.metrics().into_iter().find(|metric| metric.name == name)?;
-        let data = metric.data?;
-        let (count, sum) = if let metric::Data::Histogram(histogram) = &data {
-            let points = &histogram.data_points;
-            let count: u64 = points.iter().map(|point| point.count).sum();
-            (count as f64, points.iter().filter_map(|point| point.sum).sum())
-        } else if let metric::Data::Sum(sum) = &data {
-            assert!(sum.is_monotonic);
-            let values = sum.data_points.iter().map(|point| match point.value {
-                Some(Value::AsInt(value)) => value as f64,
-                Some(Value::AsDouble(value)) => value,
-                None => panic!("no value"),
-            });
-            let total: f64 = values.sum();
-            (total, total)
-        } else {
-            panic!("{data:?}");
-        };
-        Some((count, sum, metric.unit))
+        self.look(|got| got.metric(name))
     }
 
     /// What the first spans, or metrics, belong to.
     pub(crate) fn resources(&self) -> Vec<Resource> {
-        self.look(|got| {
-            let traces = got.traces.iter().flat_map(|request| &request.resource_spans);
-            let metrics = got.metrics.iter().flat_map(|request| &request.resource_metrics);
-            let traces = traces.filter_map(|one| one.resource.clone());
-            traces.chain(metrics.filter_map(|one| one.resource.clone())).collect()
-        })
+        self.look(Received::resources)
     }
-}
-
-/// An attribute as text.
-pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
-    let found = attributes.iter().find(|attribute| attribute.key == key)?;
-    let value = found.value.as_ref()?.value.as_ref()?;
-    Some(if let any_value::Value::StringValue(text) = value {
-        text.clone()
-    } else if let any_value::Value::BoolValue(value) = value {
-        value.to_string()
-    } else if let any_value::Value::IntValue(value) = value {
-        value.to_string()
-    } else {
-        format!("{value:?}")
-    })
 }
 
 async fn answer(
     request: Request<Incoming>,
     mood: Mood,
-    got: Arc<Mutex<Got>>,
+    got: Arc<Mutex<Received>>,
     news: Arc<Notify>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.method(), "POST");
     assert_eq!(request.headers()["content-type"], "application/x-protobuf");
     assert!(request.headers().contains_key("host"));
     let path = request.uri().to_string();
+    let head = head(&path, request.headers());
     let body = request.into_body().collect().await.unwrap().to_bytes();
     {
         let mut got = got.lock().unwrap();
         got.requests += 1;
+        got.heads.push(head);
         if mood == Mood::Fine {
-            match path.as_str() {
-                "/v1/traces" => got.traces.push(ExportTraceServiceRequest::decode(body).unwrap()),
-                "/v1/metrics" => {
-                    got.metrics.push(ExportMetricsServiceRequest::decode(body).unwrap());
-                }
-                other => panic!("{other}"),
-            }
+            got.take(&path, &body);
         }
     }
     news.notify_waiters();
@@ -199,4 +133,14 @@ async fn answer(
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     Ok(response)
+}
+
+/// The path, and the headers in order of their names, without those that depend on the test's run.
+fn head(path: &str, headers: &HeaderMap) -> Vec<String> {
+    let told =
+        headers.iter().filter(|(name, _)| !["host", "content-length"].contains(&name.as_str()));
+    let told = told.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+    let mut head: Vec<_> = [path.to_owned()].into_iter().chain(told).collect();
+    head[1..].sort_unstable();
+    head
 }

@@ -5,9 +5,11 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
-#![cfg(feature = "otel")]
 
 mod collector;
+mod received;
+mod settings;
+mod unwilling;
 
 use std::time::Duration;
 
@@ -20,10 +22,12 @@ use rapid_events::{
     ReportMetrics, RestoreRuntimeDoneData, SpanName, Status, TracingCtx,
 };
 use rapid_fatal_error::ErrorType;
-use rapid_interop::{EpochMillis, InitPhase, InitType, RequestId, TenantId};
+use rapid_interop::{EpochMillis, InitPhase, InitType, InvokeErrorTraceData, RequestId, TenantId};
 use rapid_telemetry::otel::{OtelConfig, OtelEvents, OtelFunction};
+use serde_json::value::RawValue;
 
-use self::collector::{Collector, Mood, attribute};
+use self::collector::{Collector, Mood};
+use self::received::attribute;
 
 const TRACE: [u8; 16] = [
     0x57, 0x59, 0xE9, 0x88, 0xBD, 0x86, 0x2E, 0x3F, 0xE1, 0xBE, 0x46, 0xA9, 0x94, 0x27, 0x27, 0x93,
@@ -207,6 +211,7 @@ async fn an_invocation_and_its_parts_stand_in_the_invokers_trace() {
     let tracing = TracingCtx::sampled(HEADER).unwrap();
     start(&events, "r-1", Some(tracing));
     runtime_done(&events, "r-1", Status::Success, true);
+    events.send_extension_done(&request("r-1"), "agent");
     report(&events, "r-1", Status::Success, None);
     assert!(events.flush(LONG).await);
 
@@ -222,7 +227,12 @@ async fn an_invocation_and_its_parts_stand_in_the_invokers_trace() {
 
     let runtime = collector.span("runtime");
     let overhead = collector.span("overhead");
-    for part in [&runtime, &overhead] {
+    let extension = collector.span("extension agent");
+    let named = attribute(&extension.attributes, "rapid.extension.name");
+    assert_eq!(named.as_deref(), Some("agent"));
+    assert_eq!(extension.start_time_unix_nano, invocation.start_time_unix_nano);
+    assert!(extension.end_time_unix_nano >= runtime.end_time_unix_nano);
+    for part in [&runtime, &overhead, &extension] {
         assert_eq!(part.trace_id, TRACE);
         assert_eq!(part.parent_span_id, invocation.span_id);
         assert_eq!(part.kind(), SpanKind::Internal);
@@ -234,7 +244,7 @@ async fn an_invocation_and_its_parts_stand_in_the_invokers_trace() {
     assert_eq!(latency.parent_span_id, runtime.span_id);
     assert_eq!(latency.start_time_unix_nano, 1_789_456_390_674_000_000);
     assert_eq!(latency.end_time_unix_nano, 1_789_456_390_686_000_000);
-    assert_eq!(collector.spans().len(), 4);
+    assert_eq!(collector.spans().len(), 5);
 }
 
 #[tokio::test]
@@ -268,7 +278,7 @@ async fn every_way_to_end_has_its_status_and_its_metric() {
     }
     // What nobody has seen begin is measured all the same.
     report(&events, "unknown", Status::Success, None);
-    events.throttled();
+    events.send_throttle(&request("refused"));
     assert!(events.flush(LONG).await);
 
     let spans = collector.spans();
@@ -297,6 +307,42 @@ async fn every_way_to_end_has_its_status_and_its_metric() {
     close(metric("faas.invoke_duration"), 6.0, 0.120, "s");
     close(metric("faas.init_duration"), 2.0, 0.5, "s");
     close(metric("faas.mem_usage"), 6.0, 6.0 * 37.0 * 1024.0 * 1024.0, "By");
+}
+
+#[tokio::test]
+async fn what_the_function_has_thrown_is_the_error_and_an_event() {
+    let (collector, events) = observed(&[]).await;
+    for (id, cause) in [
+        ("told", r#"{"exceptions":[{"type":"ValueError","message":"boom"},{"type":"Other"}]}"#),
+        ("brief", r#"{"exceptions":null,"message":"cut"}"#),
+        ("odd", r#"{"exceptions":3}"#),
+    ] {
+        start(&events, id, None);
+        let error_cause = Some(RawValue::from_string(cause.into()).unwrap());
+        events.send_error_cause(&request(id), &InvokeErrorTraceData { error_cause });
+        runtime_done(&events, id, Status::Success, false);
+        report(&events, id, Status::Success, None);
+    }
+    assert!(events.flush(LONG).await);
+    let spans = collector.spans();
+    for (id, error_type, thrown) in [
+        ("told", "ValueError", Some(("ValueError", "boom"))),
+        ("brief", "_OTHER", Some(("", "cut"))),
+        ("odd", "_OTHER", None),
+    ] {
+        let of =
+            |span: &&Span| attribute(&span.attributes, "faas.invocation_id").as_deref() == Some(id);
+        let span = spans.iter().find(of).unwrap();
+        assert_eq!(attribute(&span.attributes, "error.type").as_deref(), Some(error_type), "{id}");
+        let told = span.events.iter().map(|event| {
+            assert_eq!(event.name, "exception");
+            let text = |key| attribute(&event.attributes, key).unwrap();
+            (text("exception.type"), text("exception.message"))
+        });
+        let expected = thrown.map(|(kind, message)| (kind.to_owned(), message.to_owned()));
+        assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(expected), "{id}");
+    }
+    assert_eq!(collector.metric("faas.errors").unwrap().0, 3.0);
 }
 
 #[tokio::test]
@@ -415,77 +461,4 @@ async fn a_flush_with_nothing_to_say_says_nothing() {
     let (collector, events) = observed(&[]).await;
     assert!(events.flush(LONG).await && events.flush(LONG).await);
     assert_eq!(collector.look(|got| got.requests), 0);
-}
-
-#[tokio::test]
-async fn a_collector_that_refuses_is_counted_and_never_asked_in_vain() {
-    let collector = Collector::start(Mood::Refusing(400)).await;
-    let events = OtelEvents::start(&config(&collector, &[])).unwrap();
-    invoke(&events, "r-1");
-    assert!(events.flush(LONG).await);
-    assert_eq!(events.failed_exports(), 2);
-    assert_eq!(collector.look(|got| got.requests), 2);
-}
-
-#[tokio::test]
-async fn a_collector_that_is_busy_is_asked_again() {
-    let collector = Collector::start(Mood::Refusing(503)).await;
-    let events =
-        OtelEvents::start(&config(&collector, &[("OTEL_METRICS_EXPORTER", "none")])).unwrap();
-    invoke(&events, "r-1");
-    assert!(events.flush(LONG).await);
-    assert_eq!(events.failed_exports(), 1);
-    assert!(collector.look(|got| got.requests) > 1);
-}
-
-#[tokio::test]
-async fn a_collector_that_says_too_much_is_not_listened_to() {
-    let collector = Collector::start(Mood::Talkative).await;
-    let timeout = [("OTEL_EXPORTER_OTLP_TIMEOUT", "1000"), ("OTEL_METRICS_EXPORTER", "none")];
-    let events = OtelEvents::start(&config(&collector, &timeout)).unwrap();
-    invoke(&events, "r-1");
-    assert!(events.flush(LONG).await);
-    assert_eq!(events.failed_exports(), 1);
-}
-
-#[tokio::test]
-async fn a_collector_that_is_gone_loses_the_batch_and_nothing_else() {
-    let collector = Collector::start(Mood::Fine).await;
-    let mut config = config(&collector, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "300")]);
-    config.traces = Some("http://127.0.0.1:9/v1/traces".parse().unwrap());
-    let events = OtelEvents::start(&config).unwrap();
-    invoke(&events, "r-1");
-    assert!(events.flush(LONG).await);
-    assert_eq!(events.failed_exports(), 1);
-    assert_eq!(collector.metric("faas.invocations").unwrap().0, 1.0);
-}
-
-#[tokio::test]
-async fn a_silent_collector_holds_up_neither_events_nor_the_end() {
-    let collector = Collector::start(Mood::Silent).await;
-    let settings = [
-        ("OTEL_BSP_SCHEDULE_DELAY", "1"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000"),
-        ("OTEL_METRICS_EXPORTER", "none"),
-    ];
-    let events = OtelEvents::start(&config(&collector, &settings)).unwrap();
-    invoke(&events, "r-0");
-    collector.until(|got| got.requests == 1).await;
-    // The export hangs; what happens meanwhile is kept as far as there is room for it.
-    for number in 0..1000 {
-        invoke(&events, &format!("r-{number}"));
-        tokio::task::yield_now().await;
-    }
-    assert!(!events.flush(MS(50)).await);
-    assert_eq!(events.dropped(), 4 * 1000 - 2048);
-}
-
-#[tokio::test]
-async fn events_that_nobody_takes_in_time_are_counted() {
-    let (_collector, events) = observed(&[]).await;
-    // Without an await the task has no turn: the queue runs full.
-    for number in 0..2000 {
-        invoke(&events, &format!("r-{number}"));
-    }
-    assert_eq!(events.dropped(), 3 * 2000 - 4096);
 }

@@ -47,8 +47,7 @@ fn report() -> ReportData {
             memory_size_mb: Some(512),
             max_memory_used_mb: Some(37),
             init_duration: Some(Duration::from_micros(576_959)),
-            restore_duration: None,
-            billed_restore_duration_ms: None,
+            ..ReportMetrics::default()
         },
         spans: vec![span(SpanName::ExtensionOverhead, 1005, Duration::from_micros(12_000))],
         tenant_id: tenant_id(),
