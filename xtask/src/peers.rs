@@ -116,6 +116,9 @@ const RUST: Peer = Peer {
         "examples/rust/Cargo.toml",
         "examples/rust/Cargo.lock",
         "examples/rust/src/main.rs",
+        "examples/rust-streaming/Cargo.toml",
+        "examples/rust-streaming/Cargo.lock",
+        "examples/rust-streaming/src/main.rs",
         "tests/peers/rust/Cargo.toml",
         "tests/peers/rust/Cargo.lock",
         "tests/peers/rust/src",
@@ -144,6 +147,7 @@ const RUST: Peer = Peer {
     ],
     products: &[
         "debug/hello-rust",
+        "debug/hello-rust-streaming",
         "debug/echo",
         "debug/stream",
         "debug/web",
@@ -478,6 +482,7 @@ fn install_rust(site: &Site) -> Result<()> {
     for manifest in [
         "tests/peers/rust/Cargo.toml",
         "examples/rust/Cargo.toml",
+        "examples/rust-streaming/Cargo.toml",
         "tests/peers/extensions/Cargo.toml",
         "examples/extension-rust/Cargo.toml",
         "examples/extension-telemetry/Cargo.toml",

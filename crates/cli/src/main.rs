@@ -10,6 +10,7 @@ mod exit;
 mod file;
 mod invoke;
 mod logging;
+mod misspelt;
 mod printer;
 mod serve;
 mod settings;
@@ -55,6 +56,12 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return leave(complain(&error), persona_of(&words)),
     };
+    let path = std::env::var_os("PATH");
+    // The emulator serves whatever it is given.
+    let mistake = misspelt::complaint(&words, &args.task, &args.command, path.as_deref());
+    if let Some(mistake) = mistake.filter(|_| config.persona == Persona::Aws) {
+        return leave(say(&format!("rapid: {mistake}"), Exit::Usage), config.persona);
+    }
     let log = match Console::stderr() {
         Ok(log) => log,
         Err(error) => {

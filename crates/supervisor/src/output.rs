@@ -170,6 +170,8 @@ struct State {
     pump: Option<AbortHandle>,
     /// What is read into, every time.
     chunk: Box<[u8]>,
+    /// Whether somebody has looked into the pipe on purpose.
+    was_drained: bool,
 }
 
 /// What came of one read.
@@ -202,6 +204,7 @@ impl Pipe {
             fd: Some(Arc::clone(&fd)),
             pump: None,
             chunk: vec![0; CHUNK].into_boxed_slice(),
+            was_drained: false,
         };
         let all_is_noticed = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
         let state = Mutex::new(state);
@@ -215,12 +218,15 @@ impl Pipe {
     /// comes.
     ///
     /// On a runtime with one thread, what is there is what was written before the event that the
-    /// runtime works on; so an invocation without output costs no look into the pipe.
+    /// runtime works on; so an invocation without output costs no look into the pipe. The first time
+    /// it does: a quick process has written before its pipe was watched.
     pub(crate) fn drain(&self) {
-        let read = if self.all_is_noticed { Receiver::try_read } else { read_now };
+        let mut state = self.state();
+        let was_drained = mem::replace(&mut state.was_drained, true);
+        let read = if self.all_is_noticed && was_drained { Receiver::try_read } else { read_now };
         // What has no room is best left in the pipe, or the sink would get all that the process
         // can write between two of these calls, however long nobody takes anything from it.
-        self.drain_locked(&mut self.state(), read, || self.sink.takes_more());
+        self.drain_locked(&mut state, read, || self.sink.takes_more());
     }
 
     /// Passes on what is there now, an unfinished line included, and reads no more.

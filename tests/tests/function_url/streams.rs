@@ -1,8 +1,9 @@
 //! Responses that are sent while they are produced.
 
-use rapid_e2e::Request;
+use rapid_e2e::{Options, Request};
 use serde_json::json;
 
+use crate::peers::{installed, source};
 use crate::site::{STREAMED, Site, expect_bad_gateway, node, node_streams, values};
 
 #[test]
@@ -76,4 +77,23 @@ fn of_a_function_that_does_not_stream_the_url_that_does_sends_the_whole_object()
     let reply = site.get("/object");
     assert_eq!((reply.status, reply.header("x-custom")), (203, Some("one")));
     assert_eq!(reply.json()["body"], "an object");
+}
+
+#[test]
+fn the_example_in_rust_greets_word_by_word() {
+    let program = installed("rust/debug/hello-rust-streaming");
+    let site = Site::serve(Options::new().command([program]).flags(STREAMED));
+    let mut connection = site.connect();
+    connection.send(&Request::get("/?name=Ada")).expect("rapid reads");
+    let head = connection.receive_head().expect("there is a head");
+    let content_type = Some("text/plain; charset=utf-8");
+    assert_eq!((head.status, head.header("content-type")), (200, content_type));
+    let mut words = Vec::new();
+    while let Some(word) = connection.receive_chunk().expect("there is a piece") {
+        words.push(String::from_utf8(word).expect("it is text"));
+    }
+    assert!(words.len() > 1 && words[0] == "Hello, ", "{words:?}");
+    let example = source("examples/rust-streaming");
+    let readme = std::fs::read_to_string(example.join("README.md")).expect("it has a README");
+    assert!(readme.contains(&format!("```text\n{}```", words.concat())), "{words:?}");
 }
