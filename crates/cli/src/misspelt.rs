@@ -15,10 +15,12 @@ pub(crate) fn complaint(
     path: Option<&OsStr>,
 ) -> Option<String> {
     let [word, ..] = command else { return None };
+    // Without one the function gets a default, in which its command is looked up.
+    let path = path?;
     let separated = words.iter().any(|word| word == "--");
     let bare =
         Path::new(word).components().count() == 1 && !word.as_encoded_bytes().contains(&b'/');
-    let found = || split_paths(path.unwrap_or_default()).any(|folder| folder.join(word).is_file());
+    let found = || split_paths(path).any(|folder| folder.join(word).is_file());
     if !matches!(task, Task::Serve) || separated || !bare || found() {
         return None;
     }
@@ -34,9 +36,13 @@ mod tests {
     use super::*;
 
     fn complains(line: &str) -> bool {
+        told(line, Some(OsStr::new("/nowhere:/bin")))
+    }
+
+    fn told(line: &str, path: Option<&OsStr>) -> bool {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let command: Vec<OsString> = words.iter().skip(1).filter(|w| *w != "--").cloned().collect();
-        complaint(&words, &Task::Serve, &command, Some(OsStr::new("/nowhere:/bin"))).is_some()
+        complaint(&words, &Task::Serve, &command, path).is_some()
     }
 
     #[test]
@@ -47,5 +53,6 @@ mod tests {
         for line in ["rapid", "rapid -- invok", "rapid ./invok", "rapid sh -c x", "rapid a/b"] {
             assert!(!complains(line), "{line}");
         }
+        assert!(!told("rapid sh", None), "the function's own path knows it");
     }
 }
